@@ -1,0 +1,245 @@
+"""A job as a value: wanted (`JobSpec`), ready on disk (`StagedJob`), happened (`JobResult`).
+
+Identity is what affects the result; names and places are `compare=False`. A runner sees a `StagedJob` and neither S3 nor
+the journal. Lists of hosts are there from the start; a job of one host has one, `algo-1`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from localpipe.core.names import AttemptKey, S3Uri
+
+
+class JobKind(str, Enum):
+    """What sort of SageMaker job a container serves."""
+
+    PROCESSING = "processing"
+    TRAINING = "training"
+
+
+class InputMode(str, Enum):
+    """How a channel's objects come to the container. Follows: containers.md 1.6, 2.4."""
+
+    FILE = "File"
+    FAST_FILE = "FastFile"
+
+
+class JobEnd(str, Enum):
+    """How a job ended.
+
+    REFUSED means that it never started (missing input or image, engine trouble), LOST that it ran and the engine could not
+    say how it ended, UNPUBLISHED that what it wrote could not be brought to S3; `JobResult.detail` says why.
+    """
+
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    STOPPED = "Stopped"
+    TIMED_OUT = "TimedOut"
+    REFUSED = "Refused"
+    LOST = "Lost"
+    UNPUBLISHED = "Unpublished"
+
+
+class OutputForm(str, Enum):
+    """TREE uploads each file below the directory under the prefix; TAR_GZ uploads one archive of its contents."""
+
+    TREE = "tree"
+    TAR_GZ = "tar.gz"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Channel:
+    """Objects under an S3 prefix that appear in a container directory. `path` is the JSON path of the request member.
+
+    Key to file: containers.md 1.6. A URI that names one object gives `container_dir/<basename>`.
+    """
+
+    name: str
+    uri: S3Uri
+    container_dir: PurePosixPath
+    mode: InputMode = InputMode.FILE
+    path: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputSpec:
+    """A container directory, made empty and writable before the start, whose contents go to S3 at the end of the job.
+
+    `uri` is a prefix for TREE, the archive's object for TAR_GZ. `published_on` are the ends after which it is published.
+    `even_if_empty`: an archive is written although the directory is empty (a tree never writes anything then).
+    """
+
+    name: str
+    container_dir: PurePosixPath
+    uri: S3Uri
+    form: OutputForm = OutputForm.TREE
+    published_on: frozenset[JobEnd] = frozenset({JobEnd.COMPLETED})
+    even_if_empty: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class PropertyFileSpec:
+    """A JSON file inside an output that later steps read by Std:JsonGet. `file_path` is relative to the output."""
+
+    name: str
+    output_name: str
+    file_path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricDefinition:
+    """A metric read from log lines: the regex's group 1 as a float. Follows: containers.md 2.13."""
+
+    name: str
+    regex: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextFile:
+    """A file that the service writes into the container before the start."""
+
+    container_path: PurePosixPath
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostSpec:
+    """One container of a job: its host name (`algo-1`, ...) and the configuration files that only it sees."""
+
+    name: str
+    files: tuple[TextFile, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobSpec:
+    """What a Create*Job request asks for, in localpipe's words.
+
+    `entrypoint` None means the image's ENTRYPOINT, `arguments` None the image's CMD; a given entrypoint with `arguments`
+    None runs without arguments (the image's CMD is ignored). Follows: containers.md 1.2, 2.2.
+    `directories` are made empty and writable before the start, besides those of channels and outputs.
+    `mount_roots` are the container directories that hide what the image ships there; channels and outputs outside of them
+    are mounted one by one.
+    `failure_file`, `message_file`: read after the end into `JobResult.failure`, `.exit_message`.
+    """
+
+    kind: JobKind
+    image_uri: str
+    entrypoint: tuple[str, ...] | None
+    arguments: tuple[str, ...] | None
+    hosts: tuple[HostSpec, ...]
+    channels: tuple[Channel, ...]
+    outputs: tuple[OutputSpec, ...]
+    directories: tuple[PurePosixPath, ...]
+    mount_roots: tuple[PurePosixPath, ...]
+    environment: Mapping[str, str]
+    max_runtime_seconds: int
+    network_isolated: bool
+    instance_type: str
+    property_files: tuple[PropertyFileSpec, ...] = ()
+    metrics: tuple[MetricDefinition, ...] = ()
+    failure_file: PurePosixPath | None = None
+    message_file: PurePosixPath | None = None
+    job_name: str = field(compare=False)
+    job_arn: str = field(compare=False)
+
+
+class Access(str, Enum):
+    """What a container may do with a mount.
+
+    OVERLAY: it may write, and the host directory must not change; only given to runners that say `overlays`.
+    """
+
+    READ_ONLY = "read-only"
+    WRITABLE = "writable"
+    OVERLAY = "overlay"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mount:
+    """A host directory that appears at a container directory. Mounts are ordered parents first."""
+
+    host_dir: Path
+    container_dir: PurePosixPath
+    access: Access
+
+
+@dataclass(frozen=True, kw_only=True)
+class StagedHost:
+    """One container, ready to be made. `log_file` receives standard output and error while it runs."""
+
+    name: str
+    mounts: tuple[Mount, ...]
+    log_file: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class StagedJob:
+    """All a runner needs. `attempt_dir` is the attempt's own directory on the host; a runner may keep files there.
+
+    `environment` is complete: the request's, the service's and, unless isolated, the endpoint's.
+    """
+
+    key: AttemptKey
+    job_name: str
+    image_uri: str
+    entrypoint: tuple[str, ...] | None
+    arguments: tuple[str, ...] | None
+    environment: Mapping[str, str]
+    hosts: tuple[StagedHost, ...]
+    network_isolated: bool
+    attempt_dir: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobExit:
+    """How the containers of a job ended. `exit_code` is the first non-zero one, 128+n for signal n, else 0.
+
+    `out_of_memory`: the kernel killed it for memory. `message` is the runner's own explanation, where it has one (an
+    executable that is not there, ...), else empty.
+    """
+
+    exit_code: int
+    out_of_memory: bool = False
+    message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricDatum:
+    """The last value of a metric, a finite number. `at`: epoch seconds."""
+
+    name: str
+    value: float
+    at: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobResult:
+    """What happened to a job. Times are epoch seconds; `started_at` None: it never started.
+
+    `failure`: text of the failure file, None if there is none. `exit_message`: first kilobyte of the message file, None if
+    there is none or, `message_undecodable`, if it is not UTF-8. `property_files`: name → text of each declared file that
+    exists. `detail`: why a job was REFUSED, or the runner's explanation of a failure. `exception_type`: the RetryPolicies
+    name that a REFUSED job counts as, or None.
+    """
+
+    end: JobEnd
+    exit_code: int | None = None
+    out_of_memory: bool = False
+    created_at: float
+    started_at: float | None = None
+    ended_at: float
+    failure: str | None = None
+    exit_message: str | None = None
+    message_undecodable: bool = False
+    metrics: tuple[MetricDatum, ...] = ()
+    property_files: Mapping[str, str] = field(default_factory=dict)
+    log_files: tuple[str, ...] = ()
+    detail: str = ""
+    exception_type: str | None = None
