@@ -1,0 +1,1 @@
+"""What the author wrote: definition JSON, expressions, conditions, parameters. Pure."""
