@@ -1,0 +1,1 @@
+"""What to do next: graph, plan, events, state, decisions. Pure."""

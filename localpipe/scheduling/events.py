@@ -1,0 +1,192 @@
+"""Every fact of the journal, as frozen dataclasses. Events say what happened, in the past tense; state is their fold.
+
+Each class has a `SCHEMA` number, raised when its members change; `from_json` reads every number up to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import ClassVar, TypeAlias, get_args, get_origin, get_type_hints
+
+from localpipe.core import JSON
+
+
+@dataclass(frozen=True)
+class ExecutionStarted:
+    """An execution was asked for. Holds all that a later process needs to go on.
+
+    `notes`: what differs from the service in this run, in sentences.
+    `definition` is the JSON document, `parameters` the resolved values, `settings` what the execution keeps for its life
+    (runner, region, account, ...). `max_parallel` None: unlimited. `started_at` of the execution is the event's time.
+    """
+
+    SCHEMA: ClassVar[int] = 1
+    pipeline_name: str
+    execution_id: str
+    definition: JSON
+    parameters: Mapping[str, JSON]
+    max_parallel: int | None
+    settings: Mapping[str, JSON]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AttemptStarted:
+    """The engine is about to do a step. Written before anything happens; again when a crashed attempt is done anew."""
+
+    SCHEMA: ClassVar[int] = 1
+    step: str
+    attempt: int
+    job_name: str
+
+
+@dataclass(frozen=True)
+class JobLaunched:
+    """The job's containers run. `log_files` are host paths; `repeat_command` runs the container again by hand.
+
+    `outputs` are the S3 URIs (prefixes or objects) under which its outputs will be published. `found`: they ran already,
+    left by a killed localpipe.
+    """
+
+    SCHEMA: ClassVar[int] = 1
+    step: str
+    attempt: int
+    log_files: tuple[str, ...] = ()
+    repeat_command: str = ""
+    outputs: tuple[str, ...] = ()
+    found: bool = False
+
+
+@dataclass(frozen=True)
+class StepSucceeded:
+    """The step's properties can be referred to from now on."""
+
+    SCHEMA: ClassVar[int] = 1
+    step: str
+    attempt: int
+    properties: JSON
+    property_files: Mapping[str, str] = field(default_factory=dict)
+    branches_taken: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AttemptFailed:
+    """An attempt failed; without a RetryScheduled after it, so did the step. `exception_type` None: never retried."""
+
+    SCHEMA: ClassVar[int] = 1
+    step: str
+    attempt: int
+    reason: str
+    exception_type: str | None = None
+    properties: JSON = None
+    ends_execution: bool = False
+
+
+@dataclass(frozen=True)
+class AttemptStopped:
+    """An attempt ended because it was told to."""
+
+    SCHEMA: ClassVar[int] = 1
+    step: str
+    attempt: int
+    reason: str = ""
+    properties: JSON = None
+
+
+@dataclass(frozen=True)
+class StopSignalled:
+    """The job of a step has been told to stop and has its grace to do so."""
+
+    SCHEMA: ClassVar[int] = 1
+    step: str
+    attempt: int
+
+
+@dataclass(frozen=True)
+class RetryScheduled:
+    """A policy allows another attempt, due at `at` (epoch seconds). `policy` is its index, whose counter goes up."""
+
+    SCHEMA: ClassVar[int] = 1
+    step: str
+    attempt: int
+    at: float
+    policy: int
+
+
+@dataclass(frozen=True)
+class StopRequested:
+    """Somebody asked for the execution to stop (StopPipelineExecution, Ctrl-C)."""
+
+    SCHEMA: ClassVar[int] = 1
+    kill: bool = False
+
+
+@dataclass(frozen=True)
+class RetryRequested:
+    """Somebody asked for RetryPipelineExecution: failed and stopped steps are done again. `max_parallel` None: unchanged."""
+
+    SCHEMA: ClassVar[int] = 1
+    max_parallel: int | None = None
+
+
+@dataclass(frozen=True)
+class ParallelismChanged:
+    """UpdatePipelineExecution with a new MaxParallelExecutionSteps. None: unlimited."""
+
+    SCHEMA: ClassVar[int] = 1
+    max_parallel: int | None
+
+
+@dataclass(frozen=True)
+class ExecutionFinished:
+    """Nothing runs and nothing can start. `status` is an execution status of the service; `reason` its FailureReason."""
+
+    SCHEMA: ClassVar[int] = 1
+    status: str
+    reason: str = ""
+
+
+Event: TypeAlias = (
+    ExecutionStarted
+    | AttemptStarted
+    | JobLaunched
+    | StepSucceeded
+    | AttemptFailed
+    | AttemptStopped
+    | StopSignalled
+    | RetryScheduled
+    | StopRequested
+    | RetryRequested
+    | ParallelismChanged
+    | ExecutionFinished
+)
+
+EVENT_TYPES: Mapping[str, type[Event]] = {cls.__name__: cls for cls in get_args(Event)}
+
+_TUPLES: Mapping[str, frozenset[str]] = {
+    name: frozenset(member for member, hint in get_type_hints(cls).items() if get_origin(hint) is tuple)
+    for name, cls in EVENT_TYPES.items()
+}
+"""The members of each event that JSON has as lists and the class as tuples."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """An event in the journal: `seq` orders all events of one execution from 1, `at` is when it was written."""
+
+    seq: int
+    at: float
+    event: Event
+
+
+def to_json(event: Event) -> JSON:
+    """The event's members as JSON."""
+    return asdict(event)
+
+
+def from_json(type_name: str, body: JSON) -> Event:
+    """The event back from its members. Raises KeyError for a type that this version does not know."""
+    cls: Callable[..., Event] = EVENT_TYPES[type_name]
+    values = {f.name: body[f.name] for f in fields(EVENT_TYPES[type_name]) if f.name in body}
+    return cls(**{name: tuple(value) if name in _TUPLES[type_name] else value for name, value in values.items()})
