@@ -1,0 +1,1 @@
+"""Create*Job request to `JobSpec`, `JobResult` to Describe*Job response. Pure."""

@@ -1,0 +1,130 @@
+"""The configuration files that the service writes under /opt/ml, as values. Made for any number of hosts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from localpipe.core.jobspec import HostSpec, TextFile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from localpipe.core import JSON
+
+PROCESSING_CONFIG_DIR = PurePosixPath("/opt/ml/config")
+TRAINING_CONFIG_DIR = PurePosixPath("/opt/ml/input/config")
+NETWORK_INTERFACE = "eth0"
+_INSTANCE_GROUP = "homogeneousCluster"
+
+
+def host_names(count: int) -> tuple[str, ...]:
+    """`algo-1` ... `algo-<count>`, sorted as text. Follows: containers.md 1.5, 2.6."""
+    return tuple(sorted(f"algo-{number}" for number in range(1, count + 1)))
+
+
+def hosts(
+    names: Sequence[str], instance_type: str, config_dir: PurePosixPath, common: Sequence[TextFile]
+) -> tuple[HostSpec, ...]:
+    """Every host with the files that all share and its own resourceconfig.json."""
+    return tuple(
+        HostSpec(
+            name=name,
+            files=(*common, json_file(config_dir / "resourceconfig.json", resource_config(name, names, instance_type))),
+        )
+        for name in names
+    )
+
+
+def resource_config(current: str, names: Sequence[str], instance_type: str) -> JSON:
+    """resourceconfig.json of one host.
+
+    Processing is given the members of training too. UNVERIFIED there, and harmless. Follows: containers.md 1.5, 2.6.
+    """
+    return {
+        "current_host": current,
+        "current_instance_type": instance_type,
+        "current_group_name": _INSTANCE_GROUP,
+        "hosts": list(names),
+        "instance_groups": [
+            {"instance_group_name": _INSTANCE_GROUP, "instance_type": instance_type, "hosts": list(names)},
+        ],
+        "network_interface_name": NETWORK_INTERFACE,
+        "topology": None,
+    }
+
+
+def processing_job_config(request: JSON, *, job_name: str, job_arn: str) -> JSON:
+    """processingjobconfig.json: the request (defaults filled in) with the ARN; an absent optional value is null.
+
+    NetworkConfig and ExperimentConfig are there only when given. Follows: containers.md 1.4.
+    """
+    given = {member: request[member] for member in ("NetworkConfig", "ExperimentConfig") if member in request}
+    return {
+        "ProcessingJobArn": job_arn,
+        "ProcessingJobName": job_name,
+        "Environment": request.get("Environment"),
+        "AppSpecification": _members(request["AppSpecification"], "ImageUri", "ContainerEntrypoint", "ContainerArguments"),
+        "ProcessingInputs": [_processing_input(entry) for entry in request.get("ProcessingInputs", [])],
+        "ProcessingOutputConfig": _processing_outputs(request.get("ProcessingOutputConfig", {})),
+        "ProcessingResources": {
+            "ClusterConfig": _members(
+                request["ProcessingResources"]["ClusterConfig"],
+                *("InstanceCount", "InstanceType", "VolumeSizeInGB", "VolumeKmsKeyId"),
+            ),
+        },
+        "RoleArn": request["RoleArn"],
+        "StoppingCondition": request["StoppingCondition"],
+        **given,
+    }
+
+
+def input_data_config(channels: Sequence[JSON]) -> JSON:
+    """inputdataconfig.json of training: channel name → how it came; FastFile shows as File.
+
+    Follows: containers.md 2.5, 2.6.
+    """
+    return {channel["ChannelName"]: _channel_config(channel) for channel in channels}
+
+
+def json_file(container_path: PurePosixPath, document: JSON) -> TextFile:
+    """A configuration file with this document."""
+    return TextFile(container_path=container_path, text=json.dumps(document))
+
+
+def _channel_config(channel: JSON) -> JSON:
+    config = {
+        "TrainingInputMode": "File",
+        "S3DistributionType": channel["DataSource"]["S3DataSource"]["S3DataDistributionType"],
+        "RecordWrapperType": channel["RecordWrapperType"],
+    }
+    return {**config, "ContentType": channel["ContentType"]} if "ContentType" in channel else config
+
+
+def _processing_input(entry: JSON) -> JSON:
+    s3_input = _members(
+        entry["S3Input"],
+        *("LocalPath", "S3Uri", "S3DataDistributionType", "S3DataType", "S3InputMode", "S3CompressionType"),
+    )
+    return {
+        **_members(entry, "InputName", "AppManaged"),
+        "S3Input": {**s3_input, "S3DownloadMode": "StartOfJob"},
+        "DatasetDefinition": None,
+    }
+
+
+def _processing_outputs(config: JSON) -> JSON:
+    outputs = [
+        {
+            **_members(entry, "OutputName", "AppManaged"),
+            "S3Output": _members(entry["S3Output"], "LocalPath", "S3Uri", "S3UploadMode"),
+            "FeatureStoreOutput": None,
+        }
+        for entry in config.get("Outputs", [])
+    ]
+    return {"Outputs": outputs, "KmsKeyId": config.get("KmsKeyId")}
+
+
+def _members(structure: JSON, *names: str) -> dict[str, JSON]:
+    return {name: structure.get(name) for name in names}

@@ -1,0 +1,210 @@
+"""Processing jobs: CreateProcessingJob request → `JobSpec`; `JobResult` → DescribeProcessingJob response."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from localpipe.core.jobspec import Channel, JobEnd, JobKind, JobSpec, OutputSpec
+from localpipe.core.names import S3Uri
+from localpipe.core.work import create_refused
+from localpipe.errors import Problem
+from localpipe.jobs import layout
+from localpipe.jobs.members import bad_uris, is_below, lacking, repeated, texts
+from localpipe.jobs.requests import (
+    DEFAULT_MAX_RUNTIME_SECONDS,
+    REASON_LIMIT,
+    command,
+    echoed,
+    platform_reason,
+    require_none,
+    service_environment,
+)
+from localpipe.jobs.unsupported import PROCESSING, refused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from localpipe.core import JSON
+    from localpipe.core.jobspec import HostSpec, JobResult
+    from localpipe.core.names import Identity
+
+OPERATION = "CreateProcessingJob"
+_PROCESSING_DIR = PurePosixPath("/opt/ml/processing")
+_OUTPUT_DIR = PurePosixPath("/opt/ml/output")
+_ECHOED = ("ProcessingResources", "AppSpecification", "Environment", "NetworkConfig", "RoleArn", "ExperimentConfig")
+
+# UNVERIFIED: whether the service uploads EndOfJob outputs of a job that did not complete. containers.md 1.7, 7 no. 3.
+_PUBLISHED_ON = frozenset({JobEnd.COMPLETED})
+
+_STATUS: Mapping[JobEnd, str] = {
+    JobEnd.COMPLETED: "Completed",
+    JobEnd.FAILED: "Failed",
+    JobEnd.STOPPED: "Stopped",
+    JobEnd.TIMED_OUT: "Stopped",
+    JobEnd.REFUSED: "Failed",
+    JobEnd.LOST: "Failed",
+    JobEnd.UNPUBLISHED: "Failed",
+}
+
+
+def processing_problems(request: JSON, path: str) -> list[Problem]:
+    """What the service or localpipe refuses in a request beyond its shape; expressions in it are passed over.
+
+    Follows: containers.md 1.6, 1.7.
+    """
+    inputs, outputs = "ProcessingInputs[*]", "ProcessingOutputConfig.Outputs[*]"
+    cluster = "ProcessingResources.ClusterConfig"
+    return [
+        *refused(request, PROCESSING, path),
+        *lacking(request, cluster, "InstanceType", "InstancePreferences", path=path),
+        *lacking(request, cluster, "InstanceCount", "InstancePreferences", path=path),
+        *lacking(request, inputs, "S3Input", "DatasetDefinition", path=path),
+        *lacking(request, f"{inputs}.S3Input", "LocalPath", path=path),
+        *lacking(request, outputs, "S3Output", "FeatureStoreOutput", path=path),
+        *lacking(request, f"{outputs}.S3Output", "LocalPath", path=path),
+        *bad_uris(request, f"{inputs}.S3Input.S3Uri", path),
+        *bad_uris(request, f"{outputs}.S3Output.S3Uri", path),
+        *_misplaced(request, f"{inputs}.S3Input.LocalPath", path),
+        *_misplaced(request, f"{outputs}.S3Output.LocalPath", path),
+        *repeated(request, f"{inputs}.S3Input.LocalPath", path),
+        *repeated(request, f"{inputs}.InputName", path),
+        *repeated(request, f"{outputs}.OutputName", path),
+    ]
+
+
+def processing_spec(request: JSON, *, job_name: str, identity: Identity, path: str = "$") -> JobSpec:
+    """The job that a request with all values resolved asks for. `path` is the JSON path of the request.
+
+    Raises JobFailed for what `processing_problems` finds. Follows: containers.md section 1.
+    """
+    require_none(processing_problems(request, path), OPERATION)
+    request = _with_defaults(request, identity)
+    cluster, application = request["ProcessingResources"]["ClusterConfig"], request["AppSpecification"]
+    job_arn = identity.arn("processing-job", job_name)
+    return JobSpec(
+        kind=JobKind.PROCESSING,
+        image_uri=application["ImageUri"],
+        entrypoint=command(application.get("ContainerEntrypoint")),
+        arguments=command(application.get("ContainerArguments")),
+        hosts=_hosts(request, job_name, job_arn),
+        channels=_channels(request, path),
+        outputs=_outputs(request),
+        directories=(_OUTPUT_DIR,),
+        mount_roots=(layout.PROCESSING_CONFIG_DIR, _OUTPUT_DIR),
+        environment={
+            **service_environment(identity, cluster["InstanceType"]),
+            "PROCESSING_JOB_NAME": job_name,
+            "PROCESSING_JOB_ARN": job_arn,
+            **request.get("Environment", {}),
+        },
+        max_runtime_seconds=request["StoppingCondition"]["MaxRuntimeInSeconds"],
+        network_isolated=request.get("NetworkConfig", {}).get("EnableNetworkIsolation", False),
+        instance_type=cluster["InstanceType"],
+        message_file=_OUTPUT_DIR / "message",
+        job_name=job_name,
+        job_arn=job_arn,
+    )
+
+
+def describe_processing_job(request: JSON, spec: JobSpec, result: JobResult, identity: Identity) -> JSON:
+    """DescribeProcessingJob of a job that ended: the request with its defaults, and what came of it.
+
+    Follows: containers.md 1.1, 1.8.
+    """
+    request = _with_defaults(request, identity)
+    reason = failure_reason(result)
+    started = {} if result.started_at is None else {"ProcessingStartTime": result.started_at}
+    return {
+        "ProcessingJobName": spec.job_name,
+        "ProcessingJobArn": spec.job_arn,
+        "ProcessingJobStatus": _STATUS[result.end] if reason is None else "Failed",
+        **({"FailureReason": reason} if reason is not None else {}),
+        **({"ExitMessage": result.exit_message} if result.exit_message else {}),
+        "CreationTime": result.created_at,
+        **started,
+        "ProcessingEndTime": result.ended_at,
+        "LastModifiedTime": result.ended_at,
+        "ProcessingInputs": request["ProcessingInputs"],
+        "ProcessingOutputConfig": request["ProcessingOutputConfig"],
+        "StoppingCondition": request["StoppingCondition"],
+        **echoed(request, _ECHOED),
+    }
+
+
+def failure_reason(result: JobResult) -> str | None:
+    """The job's FailureReason, None unless it failed. Follows: containers.md 1.8, service.md section 5.4."""
+    if result.end is JobEnd.REFUSED:
+        return f"ClientError: {create_refused(OPERATION, result.detail)}"[:REASON_LIMIT]
+    if result.end in (JobEnd.LOST, JobEnd.UNPUBLISHED):
+        return platform_reason(result)
+    if result.message_undecodable:
+        return "ClientError: The file /opt/ml/output/message is not UTF-8."
+    if result.end is not JobEnd.FAILED:
+        return None
+    if result.out_of_memory:  # UNVERIFIED: the service's text is not recorded. containers.md 7 no. 7
+        return f"AlgorithmError: The container ran out of memory and was killed, exit code: {result.exit_code}"
+    return f"AlgorithmError: {result.detail or 'See job logs for more information'}"[:REASON_LIMIT]
+
+
+def _with_defaults(request: JSON, identity: Identity) -> JSON:
+    """The request with what the service fills in. Follows: containers.md 1.1, 1.6."""
+    outputs = request.get("ProcessingOutputConfig", {"Outputs": []})
+    return {
+        "RoleArn": identity.role_arn,
+        **request,
+        "ProcessingInputs": [_input_with_defaults(entry) for entry in request.get("ProcessingInputs", [])],
+        "ProcessingOutputConfig": {
+            **outputs,
+            "Outputs": [{"AppManaged": False, **entry} for entry in outputs["Outputs"]],
+        },
+        "StoppingCondition": {"MaxRuntimeInSeconds": DEFAULT_MAX_RUNTIME_SECONDS, **request.get("StoppingCondition", {})},
+    }
+
+
+def _input_with_defaults(entry: JSON) -> JSON:
+    defaults = {"S3InputMode": "File", "S3DataDistributionType": "FullyReplicated", "S3CompressionType": "None"}
+    return {"AppManaged": False, **entry, "S3Input": {**defaults, **entry["S3Input"]}}
+
+
+def _hosts(request: JSON, job_name: str, job_arn: str) -> tuple[HostSpec, ...]:
+    cluster, directory = request["ProcessingResources"]["ClusterConfig"], layout.PROCESSING_CONFIG_DIR
+    config = layout.processing_job_config(request, job_name=job_name, job_arn=job_arn)
+    return layout.hosts(
+        layout.host_names(cluster["InstanceCount"]),
+        cluster["InstanceType"],
+        directory,
+        [layout.json_file(directory / "processingjobconfig.json", config)],
+    )
+
+
+def _channels(request: JSON, path: str) -> tuple[Channel, ...]:
+    return tuple(
+        Channel(
+            name=entry["InputName"],
+            uri=S3Uri.parse(entry["S3Input"]["S3Uri"]),
+            container_dir=PurePosixPath(entry["S3Input"]["LocalPath"]),
+            path=f"{path}.ProcessingInputs[{index}].S3Input.S3Uri",
+        )
+        for index, entry in enumerate(request["ProcessingInputs"])
+    )
+
+
+def _outputs(request: JSON) -> tuple[OutputSpec, ...]:
+    return tuple(
+        OutputSpec(
+            name=entry["OutputName"],
+            container_dir=PurePosixPath(entry["S3Output"]["LocalPath"]),
+            uri=S3Uri.parse(entry["S3Output"]["S3Uri"]),
+            published_on=_PUBLISHED_ON,
+        )
+        for entry in request["ProcessingOutputConfig"]["Outputs"]
+    )
+
+
+def _misplaced(request: JSON, member: str, path: str) -> list[Problem]:
+    return [
+        Problem(place, f"{text!r} is not below {_PROCESSING_DIR}.", "Choose a directory there.")
+        for place, text in texts(request, member, path)
+        if not is_below(text, _PROCESSING_DIR)
+    ]

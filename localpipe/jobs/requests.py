@@ -1,0 +1,75 @@
+"""What all job types share: refusals in the service's words, the environment of a container, lengths of texts."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from localpipe.core.jobspec import JobEnd, JobResult
+from localpipe.core.work import create_refused
+from localpipe.errors import JobFailed
+from localpipe.jobs.layout import NETWORK_INTERFACE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from localpipe.core import JSON
+    from localpipe.core.names import Identity
+    from localpipe.errors import Problem
+
+REASON_LIMIT = 1024
+"""Characters of a FailureReason or ExitMessage, of a job and of a step. Follows: service.md 1.2, containers.md 1.1, 2.1."""
+
+DEFAULT_MAX_RUNTIME_SECONDS = 86_400
+"""MaxRuntimeInSeconds where the request has none: one day. Follows: containers.md 1.1, 2.1."""
+
+_GPU_INSTANCE = re.compile(r"ml\.[gp]\d")
+
+
+def require_none(problems: Iterable[Problem], operation: str) -> None:
+    """Raise JobFailed, in the words of a refused Create call, if there are problems."""
+    details = "; ".join(str(problem) for problem in problems)
+    if details:
+        raise JobFailed(create_refused(operation, details))
+
+
+def time_limit_reason(kind: str, seconds: int) -> str:
+    """The reason of a step whose job ran into its time limit.
+
+    UNVERIFIED: the service's text is not recorded. Follows: service.md section 5.4, 13 no. 16.
+    """
+    return f"ClientError: The {kind} job was stopped because it ran longer than MaxRuntimeInSeconds ({seconds})"
+
+
+def service_environment(identity: Identity, instance_type: str) -> Mapping[str, str]:
+    """Variables that the service gives to jobs of both kinds.
+
+    UNVERIFIED for processing, but for the region. Follows: containers.md 1.3, 2.7.
+    """
+    gpu = {} if _GPU_INSTANCE.match(instance_type) else {"NVIDIA_VISIBLE_DEVICES": "void"}
+    return {
+        "AWS_REGION": identity.region,
+        "AWS_DEFAULT_REGION": identity.region,
+        "AWS_EXECUTION_ENV": "AWS_ECS_EC2",
+        "DMLC_INTERFACE": NETWORK_INTERFACE,
+        **gpu,
+    }
+
+
+def command(words: Iterable[str] | None) -> tuple[str, ...] | None:
+    """ContainerEntrypoint or ContainerArguments; None where the request has none."""
+    return tuple(words) if words else None
+
+
+def echoed(request: JSON, names: Iterable[str]) -> dict[str, JSON]:
+    """The members of the request that Describe shows as they are; absent ones stay absent."""
+    return {name: request[name] for name in names if name in request}
+
+
+def platform_reason(result: JobResult) -> str:
+    """FailureReason of a job that was lost (containers.md 2.11) or whose outputs could not be published.
+
+    UNVERIFIED: the service's text for the latter is not recorded.
+    """
+    words = "InternalServerError" if result.end is JobEnd.LOST else "ClientError: Artifact upload failed"
+    return f"{words}: {result.detail}"[:REASON_LIMIT]

@@ -1,0 +1,82 @@
+"""What a step type is. A new one is one file with one class, and one line in `steps/__init__.py`.
+
+Everything here is pure: a step type says *what* is to be done, as a value, and what a result means; never how.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from localpipe.definition.step_kind import StepKind
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from localpipe.core import JSON
+    from localpipe.core.work import Outcome, ResolvedStep, Work, WorkResult
+    from localpipe.definition.model import StepDefinition
+    from localpipe.errors import Problem
+
+
+class StepType(StepKind, Protocol):
+    """One value of a step's `Type`: what it means for a definition (`StepKind`), and what it does."""
+
+    capped: ClassVar[bool]
+    """Whether it counts against MaxParallelExecutionSteps; instant steps do not (service.md 13, no. 17)."""
+
+    def work(self, step: ResolvedStep) -> Work:
+        """What to do.
+
+        Raises JobFailed when the service would refuse the Create call for its resolved values, ExpressionError when they do
+        not tell what to do. The step's reason is then `ClientError: ` and the message.
+        """
+        ...
+
+    def outcome(self, step: ResolvedStep, result: WorkResult) -> Outcome:
+        """What a result means for the step: properties in Describe shape, or the service's failure reason."""
+        ...
+
+    def metadata(self, properties: JSON) -> JSON:
+        """Metadata in ListPipelineExecutionSteps, e.g. `{"ProcessingJob": {"Arn": ...}}`; `{}` without properties."""
+        ...
+
+
+class LeafStep:
+    """What most step types have in common: no branches, no further checks, work that counts against the cap."""
+
+    request_shape: ClassVar[str | None] = None
+    properties_shape: ClassVar[str | None] = None
+    extra_properties: ClassVar[tuple[str, ...]] = ()
+    job_name_argument: ClassVar[str | None] = None
+    retryable: ClassVar[bool] = False
+    can_be_depended_on: ClassVar[bool] = True
+    capped: ClassVar[bool] = True
+
+    def check(self, step: StepDefinition) -> Iterable[Problem]:
+        """None beyond those of the shape."""
+        del step
+        return ()
+
+    def branches(self, step: StepDefinition) -> Mapping[str, tuple[StepDefinition, ...]]:
+        """None."""
+        del step
+        return {}
+
+    def own_arguments(self, step: StepDefinition) -> JSON:
+        """All of them."""
+        return step.arguments
+
+    def output_names(self, step: StepDefinition) -> Collection[str] | None:
+        """No outputs that a property file could be in."""
+        del step
+        return ()
+
+
+class InstantStep(LeafStep):
+    """A step whose work is always `Immediate`: it waits for no slot and has no result to make sense of."""
+
+    capped: ClassVar[bool] = False
+
+    def outcome(self, step: ResolvedStep, result: WorkResult) -> Outcome:
+        """Never asked for. Raises TypeError: a bug of the engine."""
+        raise TypeError(f"step {step.name!r} asked for no work, but got a {type(result).__name__}")

@@ -1,0 +1,40 @@
+"""What the end of a job means for its step, whatever the job's kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from localpipe.core.jobspec import JobEnd, JobResult
+from localpipe.core.work import Failure, Stopped, Success
+from localpipe.jobs.requests import REASON_LIMIT, time_limit_reason
+
+if TYPE_CHECKING:
+    from localpipe.core import JSON
+    from localpipe.core.jobspec import JobSpec
+    from localpipe.core.work import Outcome, WorkResult
+
+
+def job_result(result: WorkResult) -> JobResult:
+    """The result of `RunJob`. Raises TypeError for that of other work: a bug of the engine."""
+    if not isinstance(result, JobResult):
+        raise TypeError(f"a job ended in a {type(result).__name__}")
+    return result
+
+
+def job_outcome(result: JobResult, spec: JobSpec, reason: str | None, description: JSON) -> Outcome:
+    """Outcome of a step from its job's end, FailureReason and Describe document.
+
+    A job that was refused never was: it has no properties. Its reason is the step's as it stands; that of a job that ran and
+    failed gets `ClientError: ` before it. Follows: service.md section 5.3, 5.4.
+    """
+    if result.end is JobEnd.REFUSED:
+        return Failure(reason=reason or "", exception_type=result.exception_type)
+    if reason is not None:
+        return Failure(
+            reason=f"ClientError: {reason}"[:REASON_LIMIT], exception_type=result.exception_type, properties=description
+        )
+    if result.end is JobEnd.STOPPED:
+        return Stopped(properties=description)
+    if result.end is JobEnd.TIMED_OUT:
+        return Failure(reason=time_limit_reason(spec.kind.value, spec.max_runtime_seconds), properties=description)
+    return Success(properties=description, property_files=result.property_files)

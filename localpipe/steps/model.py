@@ -1,0 +1,55 @@
+"""`Type: Model`: creates a model in the registry of the home."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from localpipe.core.work import CreateResource
+from localpipe.errors import Problem
+from localpipe.steps.base import LeafStep
+from localpipe.steps.resources import created, token
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from localpipe.core import JSON
+    from localpipe.core.work import Outcome, ResolvedStep, Work, WorkResult
+    from localpipe.definition.model import StepDefinition
+
+_CONTAINERS = ("PrimaryContainer", "Containers")
+
+
+class ModelStep(LeafStep):
+    """Follows: service.md section 1.4, 1.5, 11.4."""
+
+    type: ClassVar[str] = "Model"
+    request_shape: ClassVar[str | None] = "CreateModelInput"
+    properties_shape: ClassVar[str | None] = "DescribeModelOutput"
+    job_name_argument: ClassVar[str | None] = "ModelName"
+    retryable: ClassVar[bool] = True
+
+    def check(self, step: StepDefinition) -> Iterable[Problem]:
+        """A model has one container or a list of them, not both."""
+        given = [name for name in _CONTAINERS if isinstance(step.arguments, dict) and step.arguments.get(name)]
+        if len(given) == 1:
+            return []
+        return [Problem(f"{step.path}.Arguments", f"A model needs either {' or '.join(_CONTAINERS)}.")]
+
+    def work(self, step: ResolvedStep) -> Work:
+        """Create it under the generated name."""
+        return CreateResource(
+            kind="Model",
+            name=step.job_name,
+            request=step.arguments,
+            token=token(step),
+            identity=step.execution.identity,
+        )
+
+    def outcome(self, step: ResolvedStep, result: WorkResult) -> Outcome:
+        """Properties in DescribeModel shape."""
+        del step
+        return created(result)
+
+    def metadata(self, properties: JSON) -> JSON:
+        """`{"Model": {"Arn": ...}}`."""
+        return {"Model": {"Arn": properties["ModelArn"]}} if properties else {}

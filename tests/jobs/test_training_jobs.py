@@ -1,0 +1,384 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import PurePosixPath
+
+import pytest
+
+from localpipe.core import JSON
+from localpipe.core.jobspec import InputMode, JobEnd, JobResult, JobSpec, MetricDatum, MetricDefinition, OutputForm
+from localpipe.core.names import Identity
+from localpipe.errors import JobFailed
+from localpipe.jobs.training import describe_training_job, failure_reason, training_problems, training_spec
+
+IDENTITY = Identity(account="123456789012", region="us-east-1", role_arn="arn:aws:iam::123456789012:role/SageMaker")
+SDK_REQUESTS = ["v2_xgboost_estimator", "v2_sklearn_estimator", "v2_repack", "v3_model_trainer"]
+SdkRequest = Callable[[str], JSON]
+Misfits = Callable[[str, JSON], list[str]]
+
+
+def a_request(**changes: JSON) -> JSON:
+    return {
+        "AlgorithmSpecification": {"TrainingImage": "my-image:1", "TrainingInputMode": "File"},
+        "OutputDataConfig": {"S3OutputPath": "s3://b/models/"},
+        "ResourceConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
+        "RoleArn": IDENTITY.role_arn,
+        **changes,
+    }
+
+
+def a_channel(name: str = "train", source: JSON = None, **changes: JSON) -> JSON:
+    s3_source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://b/{name}", **(source or {})}
+    return {"ChannelName": name, "DataSource": {"S3DataSource": s3_source}, **changes}
+
+
+def an_algorithm(**changes: JSON) -> JSON:
+    return {"TrainingImage": "my-image:1", "TrainingInputMode": "File", **changes}
+
+
+def spec_of(request: JSON) -> JobSpec:
+    return training_spec(request, job_name="job-1", identity=IDENTITY)
+
+
+def a_result(end: JobEnd = JobEnd.COMPLETED, **changes: JSON) -> JobResult:
+    return JobResult(**{"end": end, "created_at": 100.0, "started_at": 101.5, "ended_at": 110.0, "exit_code": 0, **changes})
+
+
+@pytest.mark.documented
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({}, (None, ("train",))),
+        ({"ContainerEntrypoint": ["/bin/bash"]}, (("/bin/bash",), None)),
+        ({"ContainerArguments": ["--fast"]}, (None, ("--fast",))),
+        ({"ContainerEntrypoint": ["/bin/bash"], "ContainerArguments": ["-c", "x"]}, (("/bin/bash",), ("-c", "x"))),
+    ],
+)
+def test_train_is_the_argument_only_where_nothing_is_given(given: JSON, wanted: tuple[JSON, JSON]) -> None:
+    spec = spec_of(a_request(AlgorithmSpecification=an_algorithm(**given)))
+    assert (spec.entrypoint, spec.arguments) == wanted
+
+
+@pytest.mark.documented
+@pytest.mark.parametrize("path", ["s3://b/models", "s3://b/models/"])
+def test_archives_lie_under_the_job_s_name_without_a_doubled_slash(path: str) -> None:
+    model, output = spec_of(a_request(OutputDataConfig={"S3OutputPath": path})).outputs
+    assert (str(model.uri), model.container_dir) == (
+        "s3://b/models/job-1/output/model.tar.gz",
+        PurePosixPath("/opt/ml/model"),
+    )
+    assert (str(output.uri), output.container_dir) == (
+        "s3://b/models/job-1/output/output.tar.gz",
+        PurePosixPath("/opt/ml/output/data"),
+    )
+    assert (model.form, model.even_if_empty) == (OutputForm.TAR_GZ, True)
+    assert model.published_on == {JobEnd.COMPLETED, JobEnd.STOPPED, JobEnd.TIMED_OUT}
+    assert (output.form, output.even_if_empty) == (OutputForm.TAR_GZ, False)
+
+
+def test_a_bucket_may_be_the_output_path() -> None:
+    assert str(spec_of(a_request(OutputDataConfig={"S3OutputPath": "s3://b"})).outputs[0].uri) == (
+        "s3://b/job-1/output/model.tar.gz"
+    )
+
+
+@pytest.mark.documented
+def test_directories_leave_room_for_code_that_the_image_ships() -> None:
+    spec = spec_of(a_request())
+    assert [str(root) for root in spec.mount_roots] == ["/opt/ml/input", "/opt/ml/model", "/opt/ml/output"]
+    assert [str(path) for path in spec.directories] == [
+        "/opt/ml/input/data",
+        "/opt/ml/output",
+        "/opt/ml/output/metrics/sagemaker",
+    ]
+    assert str(spec.failure_file) == "/opt/ml/output/failure"
+    assert spec.message_file is None
+
+
+@pytest.mark.documented
+def test_a_channel_s_mode_overrides_the_job_s() -> None:
+    request = a_request(
+        AlgorithmSpecification=an_algorithm(TrainingInputMode="FastFile"),
+        InputDataConfig=[a_channel("train"), a_channel("validation", InputMode="File")],
+    )
+    train, validation = spec_of(request).channels
+    assert (train.mode, validation.mode) == (InputMode.FAST_FILE, InputMode.FILE)
+    assert (str(train.uri), str(train.container_dir)) == ("s3://b/train", "/opt/ml/input/data/train")
+    assert validation.path == "$.InputDataConfig[1].DataSource.S3DataSource.S3Uri"
+
+
+@pytest.mark.observed
+def test_the_environment_holds_the_service_s_variables_and_the_request_s() -> None:
+    assert spec_of(a_request(Environment={"A": "1"})).environment == {
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EXECUTION_ENV": "AWS_ECS_EC2",
+        "DMLC_INTERFACE": "eth0",
+        "NVIDIA_VISIBLE_DEVICES": "void",
+        "TRAINING_JOB_NAME": "job-1",
+        "TRAINING_JOB_ARN": "arn:aws:sagemaker:us-east-1:123456789012:training-job/job-1",
+        "SAGEMAKER_METRICS_DIRECTORY": "/opt/ml/output/metrics/sagemaker",
+        "A": "1",
+    }
+
+
+def test_metric_definitions_are_the_request_s(sdk_request: SdkRequest) -> None:
+    assert spec_of(sdk_request("v2_sklearn_estimator")).metrics == (MetricDefinition(name="acc", regex="acc=(\\S+)"),)
+    assert spec_of(a_request()).metrics == ()
+
+
+@pytest.mark.observed
+def test_the_xgboost_algorithm_brings_its_metrics_along(sdk_request: SdkRequest, misfits: Misfits) -> None:
+    request = sdk_request("v2_xgboost_estimator")
+    spec = spec_of(request)
+    regexes = {metric.name: metric.regex for metric in spec.metrics}
+    match = re.search(regexes["validation:rmse"], "[3]#011train-rmse:2.5#011validation-rmse:3.25")
+    assert match
+    assert float(match[1]) == 3.25
+    assert len(regexes) == len(spec.metrics)
+    document = describe_training_job(request, spec, a_result(), IDENTITY)
+    assert {"Name": "train:rmse", "Regex": regexes["train:rmse"]} in document["AlgorithmSpecification"]["MetricDefinitions"]
+    assert misfits("DescribeTrainingJobResponse", document) == []
+
+
+@pytest.mark.assumed
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("[0]#011train-poisson-nloglik:1.5", {"train:poisson-nloglik": "1.5"}),
+        ("[0]#011validation-tweedie-nloglik@1.5:2.5", {"validation:tweedie-nloglik": "2.5"}),
+        ("[0]#011train-error@0.7:0.25", {"train:error": "0.25"}),
+        ("[0]#011train-error:0.5#011train-error@0.7:0.25", {"train:error": "0.5"}),
+        ("[0]#011train-mape:3#011train-map:2", {"train:mape": "3", "train:map": "2"}),
+        ("[0]#011train-f1_macro:1", {"train:f1_macro": "1"}),
+        ("train-rmse:1", {}),
+    ],
+)
+def test_what_the_xgboost_algorithm_s_metrics_find(sdk_request: SdkRequest, line: str, found: dict[str, str]) -> None:
+    matches = {metric.name: re.search(metric.regex, line) for metric in spec_of(sdk_request("v2_xgboost_estimator")).metrics}
+    assert {name: match[1].partition("#")[0] for name, match in matches.items() if match} == found
+
+
+@pytest.mark.parametrize("name", SDK_REQUESTS)
+@pytest.mark.parametrize("end", list(JobEnd))
+def test_describe_of_sdk_requests_fits_the_service_model(
+    sdk_request: SdkRequest, misfits: Misfits, name: str, end: JobEnd
+) -> None:
+    request = sdk_request(name)
+    result = a_result(end, failure="f" * 3000, detail="d" * 3000, started_at=None if end is JobEnd.REFUSED else 101.0)
+    document = describe_training_job(request, spec_of(request), result, IDENTITY)
+    assert misfits("DescribeTrainingJobResponse", document) == []
+
+
+def test_describe_echoes_everything_with_the_service_s_defaults(misfits: Misfits) -> None:
+    rules = [{"RuleConfigurationName": name, "RuleEvaluatorImage": "i"} for name in ("b", "a")]
+    echoed = {
+        "HyperParameters": {"a": "1"},
+        "Environment": {"A": "1"},
+        "VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]},
+        "EnableManagedSpotTraining": True,
+        "DebugHookConfig": {"S3OutputPath": "s3://b/d"},
+        "DebugRuleConfigurations": rules,
+        "ProfilerConfig": {"S3OutputPath": "s3://b/p"},
+        "RetryStrategy": {"MaximumRetryAttempts": 1},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 90},
+    }
+    resources = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1, "KeepAlivePeriodInSeconds": 60}
+    request = a_request(InputDataConfig=[a_channel()], ResourceConfig=resources, Tags=[{"Key": "k", "Value": "v"}], **echoed)
+    result = a_result(metrics=(MetricDatum(name="m", value=0.5, at=105.0),))
+    document = describe_training_job(request, spec_of(request), result, IDENTITY)
+    assert misfits("DescribeTrainingJobResponse", document) == []
+    assert {name: document[name] for name in echoed} == echoed
+    assert document == {
+        **echoed,
+        "TrainingJobName": "job-1",
+        "TrainingJobArn": "arn:aws:sagemaker:us-east-1:123456789012:training-job/job-1",
+        "TrainingJobStatus": "Completed",
+        "SecondaryStatus": "Completed",
+        "ModelArtifacts": {"S3ModelArtifacts": "s3://b/models/job-1/output/model.tar.gz"},
+        "AlgorithmSpecification": {
+            "TrainingImage": "my-image:1",
+            "TrainingInputMode": "File",
+            "EnableSageMakerMetricsTimeSeries": False,
+        },
+        "InputDataConfig": [
+            {
+                "ChannelName": "train",
+                "CompressionType": "None",
+                "RecordWrapperType": "None",
+                "DataSource": {
+                    "S3DataSource": {
+                        "S3DataType": "S3Prefix",
+                        "S3Uri": "s3://b/train",
+                        "S3DataDistributionType": "FullyReplicated",
+                    },
+                },
+            },
+        ],
+        "OutputDataConfig": {"S3OutputPath": "s3://b/models/", "CompressionType": "GZIP"},
+        "ResourceConfig": resources,
+        "RoleArn": IDENTITY.role_arn,
+        "EnableNetworkIsolation": False,
+        "EnableInterContainerTrafficEncryption": False,
+        "CreationTime": 100.0,
+        "TrainingStartTime": 101.5,
+        "TrainingEndTime": 110.0,
+        "LastModifiedTime": 110.0,
+        "TrainingTimeInSeconds": 9,
+        "BillableTimeInSeconds": 9,
+        "SecondaryStatusTransitions": document["SecondaryStatusTransitions"],
+        "FinalMetricDataList": [{"MetricName": "m", "Value": 0.5, "Timestamp": 105.0}],
+        "ProfilingStatus": "Enabled",
+        "DebugRuleEvaluationStatuses": [],
+        "ProfilerRuleEvaluationStatuses": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("result", "statuses"),
+    [
+        (a_result(), ["Starting", "Downloading", "Training", "Uploading", "Completed"]),
+        (a_result(JobEnd.FAILED, exit_code=1), ["Starting", "Downloading", "Training", "Failed"]),
+        (a_result(JobEnd.STOPPED), ["Starting", "Downloading", "Training", "Uploading", "Stopped"]),
+        (a_result(JobEnd.TIMED_OUT), ["Starting", "Downloading", "Training", "Uploading", "MaxRuntimeExceeded"]),
+        (a_result(JobEnd.REFUSED, started_at=None, detail="x"), ["Starting", "Downloading", "Failed"]),
+    ],
+)
+def test_status_transitions_follow_the_job(result: JobResult, statuses: list[str]) -> None:
+    request = a_request()
+    rows = describe_training_job(request, spec_of(request), result, IDENTITY)["SecondaryStatusTransitions"]
+    assert [row["Status"] for row in rows] == statuses
+    assert all(row["StartTime"] <= row["EndTime"] for row in rows)
+    assert rows[0]["StatusMessage"] == "Preparing the instances for training"
+    assert (rows[0]["StartTime"], rows[-1]["EndTime"]) == (100.0, 110.0)
+
+
+@pytest.mark.parametrize(
+    ("result", "status", "reason"),
+    [
+        (a_result(), ("Completed", "Completed"), None),
+        (a_result(JobEnd.STOPPED, exit_code=143), ("Stopped", "Stopped"), None),
+        (a_result(JobEnd.TIMED_OUT, exit_code=143), ("Stopped", "MaxRuntimeExceeded"), None),
+        (a_result(JobEnd.FAILED, exit_code=1), ("Failed", "Failed"), "AlgorithmError: , exit code: 1"),
+        (
+            a_result(JobEnd.FAILED, exit_code=2, failure="ValueError: no"),
+            ("Failed", "Failed"),
+            "AlgorithmError: ValueError: no, exit code: 2",
+        ),
+        (
+            a_result(JobEnd.FAILED, exit_code=137, out_of_memory=True),
+            ("Failed", "Failed"),
+            "AlgorithmError: The container ran out of memory and was killed, exit code: 137",
+        ),
+        (
+            a_result(JobEnd.FAILED, exit_code=127, detail="no `train` on PATH"),
+            ("Failed", "Failed"),
+            "AlgorithmError: no `train` on PATH, exit code: 127",
+        ),
+        (
+            a_result(JobEnd.REFUSED, started_at=None, detail="No S3 objects found under S3 URL 's3://b/x'"),
+            ("Failed", "Failed"),
+            "ClientError: No S3 objects found under S3 URL 's3://b/x'",
+        ),
+    ],
+)
+def test_how_a_job_ended_is_told_in_the_service_s_words(
+    result: JobResult, status: tuple[str, str], reason: str | None
+) -> None:
+    request = a_request()
+    document = describe_training_job(request, spec_of(request), result, IDENTITY)
+    assert (document["TrainingJobStatus"], document["SecondaryStatus"]) == status
+    assert (document.get("FailureReason"), failure_reason(result)) == (reason, reason)
+
+
+def test_a_long_failure_text_is_cut_and_the_exit_code_kept() -> None:
+    reason = failure_reason(a_result(JobEnd.FAILED, exit_code=1, failure="x" * 5000))
+    assert reason is not None
+    assert len(reason) == 1024
+    assert reason.startswith("AlgorithmError: xxx")
+    assert reason.endswith("xxx, exit code: 1")
+
+
+@pytest.mark.parametrize(
+    ("config", "status"),
+    [(None, "Disabled"), ({"DisableProfiler": True}, "Disabled"), ({"S3OutputPath": "s3://b/p"}, "Enabled")],
+)
+def test_profiling_status_follows_the_request(config: JSON, status: str) -> None:
+    request = a_request(**({"ProfilerConfig": config} if config else {}))
+    assert describe_training_job(request, spec_of(request), a_result(), IDENTITY)["ProfilingStatus"] == status
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        (
+            {"AlgorithmSpecification": {"AlgorithmName": "a", "TrainingInputMode": "File"}},
+            "AlgorithmSpecification.AlgorithmName",
+        ),
+        ({"AlgorithmSpecification": an_algorithm(TrainingInputMode="Pipe")}, "AlgorithmSpecification.TrainingInputMode"),
+        ({"InputDataConfig": [a_channel(InputMode="Pipe")]}, "InputDataConfig[0].InputMode"),
+        (
+            {"InputDataConfig": [a_channel(source={"S3DataType": "AugmentedManifestFile"})]},
+            "InputDataConfig[0].DataSource.S3DataSource.S3DataType",
+        ),
+        (
+            {"InputDataConfig": [a_channel(source={"InstanceGroupNames": ["g"]})]},
+            "InputDataConfig[0].DataSource.S3DataSource.InstanceGroupNames",
+        ),
+        (
+            {"InputDataConfig": [{"ChannelName": "c", "DataSource": {"FileSystemDataSource": {"FileSystemId": "fs-1"}}}]},
+            "InputDataConfig[0].DataSource.FileSystemDataSource",
+        ),
+        ({"InputDataConfig": [a_channel(CompressionType="Gzip")]}, "InputDataConfig[0].CompressionType"),
+        ({"InputDataConfig": [a_channel(RecordWrapperType="RecordIO")]}, "InputDataConfig[0].RecordWrapperType"),
+        ({"OutputDataConfig": {"S3OutputPath": "s3://b", "CompressionType": "NONE"}}, "OutputDataConfig.CompressionType"),
+        ({"CheckpointConfig": {"S3Uri": "s3://b/c"}}, "CheckpointConfig"),
+        ({"ResourceConfig": {"InstanceCount": 2, "InstanceType": "t"}}, "ResourceConfig.InstanceCount"),
+        ({"ResourceConfig": {"InstanceGroups": [{"InstanceGroupName": "g"}]}}, "ResourceConfig.InstanceGroups"),
+    ],
+)
+def test_what_is_not_built_is_refused_by_place(change: JSON, path: str) -> None:
+    (problem,) = training_problems(a_request(**change), "$")
+    assert (problem.path, problem.unsupported) == (f"$.{path}", True)
+    assert problem.message.endswith(" is not supported.")
+    with pytest.raises(JobFailed, match=r"Failed to invoke sagemaker:CreateTrainingJob\. Error Details: "):
+        spec_of(a_request(**change))
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"AlgorithmSpecification": None}, "$: AlgorithmSpecification is missing."),
+        (
+            {"AlgorithmSpecification": {"TrainingInputMode": "File"}},
+            "$.AlgorithmSpecification: TrainingImage or AlgorithmName is missing.",
+        ),
+        ({"ResourceConfig": None}, "$: ResourceConfig or ServerlessJobConfig is missing."),
+        (
+            {"InputDataConfig": [a_channel(), a_channel()]},
+            "$.InputDataConfig[1].ChannelName: 'train' is used 2 times. Give each its own.",
+        ),
+        (
+            {"InputDataConfig": [a_channel("..")]},
+            "$.InputDataConfig[0].ChannelName: '..' cannot be the name of a directory. Give the channel another name.",
+        ),
+    ],
+)
+def test_what_the_service_refuses_is_told_with_its_place(change: JSON, text: str) -> None:
+    assert [str(problem) for problem in training_problems(a_request(**change), "$")] == [text]
+
+
+@pytest.mark.parametrize("name", SDK_REQUESTS)
+def test_sdk_requests_have_no_problems(sdk_request: SdkRequest, name: str) -> None:
+    assert training_problems(sdk_request(name), "$") == []
+
+
+def test_the_model_trainer_s_driver_is_the_command(sdk_request: SdkRequest) -> None:
+    spec = spec_of(sdk_request("v3_model_trainer"))
+    assert (spec.entrypoint, spec.arguments) == (
+        ("/bin/bash",),
+        ("-c", "chmod +x /opt/ml/input/data/sm_drivers/sm_train.sh && /opt/ml/input/data/sm_drivers/sm_train.sh"),
+    )
+    assert [channel.name for channel in spec.channels] == ["train", "code", "sm_drivers"]
