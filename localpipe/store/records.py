@@ -1,0 +1,62 @@
+"""What is known of objects beside their content: content type, user metadata, ETag. Kept beside the objects, not among them.
+
+A record belongs to one content of one key: its file is named by the key, the modification time and the size of the object's
+file. So it can be written before the object is renamed into place, an object changed by hand has no record, and a store that
+is copied with its times keeps its records. (An inode in the name would prove no more: puts set the time in nanoseconds.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping
+
+    from localpipe.core.names import S3Uri
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """`content_type` and `etag` are "" where none is known."""
+
+    content_type: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    etag: str = ""
+
+
+class Records:
+    """The records in `directory`. `place` renames a text into place: the store's own atomic write."""
+
+    def __init__(self, directory: Path, place: Callable[[str, Path], None]) -> None:
+        self._directory, self._place = directory, place
+
+    def read(self, uri: S3Uri, status: os.stat_result) -> Record:
+        """An empty record if there is none."""
+        try:
+            with open(self._file(uri, status)) as text:  # noqa: PTH123 - listing reads one per object
+                return Record(**json.load(text))
+        except (FileNotFoundError, ValueError, TypeError):
+            return Record()
+
+    def write(self, uri: S3Uri, status: os.stat_result, record: Record) -> None:
+        """Replace the record. Raises OSError."""
+        text = json.dumps({"content_type": record.content_type, "metadata": dict(record.metadata), "etag": record.etag})
+        self._place(text, Path(self._file(uri, status)))
+
+    def forget(self, uri: S3Uri, status: os.stat_result) -> None:
+        """Remove the record, if there is one."""
+        Path(self._file(uri, status)).unlink(missing_ok=True)
+
+    def forget_bucket(self, bucket: str) -> None:
+        """Remove the records of all objects that the bucket ever had."""
+        shutil.rmtree(self._directory / bucket, ignore_errors=True)
+
+    def _file(self, uri: S3Uri, status: os.stat_result) -> str:
+        digest = hashlib.sha256(uri.key.encode()).hexdigest()
+        return f"{self._directory}/{uri.bucket}/{digest[:2]}/{digest[2:]}-{status.st_mtime_ns}-{status.st_size}.json"
