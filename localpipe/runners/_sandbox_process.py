@@ -1,0 +1,256 @@
+"""The processes of a sandbox: start them detached, know them again after a crash, wait for them and end them.
+
+The launcher's own process (the monitor) stays outside, waits for the job and writes its exit code; the job is its child and
+the first process of a pid namespace. Both outlive localpipe.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from localpipe.runners._sandbox_launcher import Descriptors
+from localpipe.runners._sandbox_plan import FILTER_FILE, LAUNCH_ENVIRONMENT, PROCESS_FILE, STATUS_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from localpipe.core import JSON
+    from localpipe.runners._sandbox_launcher import Launcher, Start
+    from localpipe.runners._sandbox_plan import SandboxPlan
+
+_START_TIME_FIELD = 22  # proc(5), counted from 1
+_STATE_FIELD = 3
+
+
+@dataclass(frozen=True)
+class ProcessId:
+    """A process of this boot, told apart from a later one with the same number by its start time in clock ticks."""
+
+    pid: int
+    start_time: int
+
+
+@dataclass(frozen=True)
+class FirstProcess:
+    """The job's first process by its number on the host; the pid namespace (an inode) tells it from a later namesake."""
+
+    pid: int
+    pid_namespace: int
+    own_network: bool
+
+
+def parse_stat(line: str) -> ProcessId:
+    """The process that a line of `/proc/<pid>/stat` is about. The name in it may hold spaces and parentheses."""
+    head, _, tail = line.rpartition(")")
+    return ProcessId(int(head.split(" ", 1)[0]), int(tail.split()[_START_TIME_FIELD - _STATE_FIELD]))
+
+
+def parse_status(text: str) -> tuple[FirstProcess | None, int | None]:
+    """The first process and the exit code, as far as the monitor has written them; a line that is not whole is not there."""
+    first: FirstProcess | None = None
+    exit_code: int | None = None
+    for line in text.splitlines(keepends=True):
+        if not line.endswith("\n"):
+            break
+        document: JSON = json.loads(line)
+        if "child-pid" in document:
+            first = parse_first_process(document)
+        exit_code = document.get("exit-code", exit_code)
+    return first, exit_code
+
+
+def parse_first_process(document: JSON) -> FirstProcess:
+    """What a monitor says of a started sandbox."""
+    return FirstProcess(document["child-pid"], document["pid-namespace"], own_network="net-namespace" in document)
+
+
+def spawn(plan: SandboxPlan, launcher: Launcher, log_file: Path) -> FirstProcess | None:
+    """Start a sandbox in a session of its own; None if it could not be made (the log says why).
+
+    The log file is the job's output and error; the environment goes by way of memory, so that no command line shows it.
+    Raises JobFailed for an environment that cannot be handed on.
+    """
+    info_read, info_write = os.pipe()
+    with os.fdopen(info_read, encoding="utf-8") as info:
+        start = _launch(plan, launcher, log_file, info_write)
+        text = info.readline() if start.one_line else info.read()
+    return parse_first_process(json.loads(text)) if text.strip() else None
+
+
+def _launch(plan: SandboxPlan, launcher: Launcher, log_file: Path, info: int) -> Start:
+    """Start a monitor, which writes to the descriptor `info` what it has made; it is closed here, whatever happens."""
+    with ExitStack() as opened:
+        opened.callback(os.close, info)
+
+        def kept(descriptor: int) -> int:
+            opened.callback(os.close, descriptor)
+            return descriptor
+
+        appending = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        descriptors = Descriptors(
+            memory=kept(_memory_file(launcher.instructions(plan))),
+            info=info,
+            status=kept(os.open(plan.directory / STATUS_FILE, appending, 0o644)),
+            seccomp=kept(os.open(plan.directory / FILTER_FILE, os.O_RDONLY)),
+            log=kept(os.open(log_file, appending, 0o644)),
+        )
+        start = launcher.start(plan, descriptors)
+        process = subprocess.Popen(
+            start.argv,
+            cwd=plan.directory,
+            env=LAUNCH_ENVIRONMENT,
+            stdin=subprocess.DEVNULL if start.stdin is None else start.stdin,
+            stdout=start.stdout,
+            stderr=start.stderr,
+            pass_fds=start.kept,
+            start_new_session=True,
+        )
+        process.returncode = 0  # it is to outlive this process and its Popen; `reap` takes its end
+        return start
+
+
+def _memory_file(content: bytes) -> int:
+    descriptor = os.memfd_create("sandbox-options")
+    os.write(descriptor, content)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def open_instructions(content: bytes) -> str:
+    """A path under which this process shows a launcher's instructions for as long as it lives, and only to its own user.
+
+    The file is meant to stay open: whoever runs the shell may replace this process by it.
+    """
+    descriptor = _memory_file(content)
+    os.set_inheritable(descriptor, True)
+    return f"/proc/{os.getpid()}/fd/{descriptor}"
+
+
+def monitor_of(directory: Path) -> ProcessId | None:
+    """The monitor that was started in a sandbox's directory, whether or not it still runs; None: none was."""
+    try:
+        return parse_stat((directory / PROCESS_FILE).read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def status_of(directory: Path) -> tuple[FirstProcess | None, int | None]:
+    """See `parse_status`; nothing is known where there is no file."""
+    try:
+        return parse_status((directory / STATUS_FILE).read_text())
+    except FileNotFoundError:
+        return None, None
+
+
+def alive(process: ProcessId) -> bool:
+    """Whether the process runs; one that has ended and waits to be reaped does not."""
+    descriptor = _open(process)
+    if descriptor is None:
+        return False
+    try:
+        return not _ended(descriptor, timeout_seconds=0)
+    finally:
+        os.close(descriptor)
+
+
+def wait_for(process: ProcessId, timeout_seconds: float | None) -> bool:
+    """Block until the process has ended; False if the timeout came first. A child of ours is reaped."""
+    descriptor = _open(process)
+    if descriptor is None:
+        return True
+    try:
+        if not _ended(descriptor, timeout_seconds):
+            return False
+    finally:
+        os.close(descriptor)
+    reap(process)
+    return True
+
+
+def _ended(descriptor: int, timeout_seconds: float | None) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(None if timeout_seconds is None else max(0, timeout_seconds * 1000)))
+
+
+def reap(process: ProcessId) -> None:
+    """Take the end of a child of ours from the kernel; another process's child is left to its parent."""
+    if _stat_of(process.pid) == process:
+        with suppress(ChildProcessError):
+            os.waitpid(process.pid, os.WNOHANG)
+
+
+def _open(process: ProcessId) -> int | None:
+    """A pidfd for exactly this process, or None if it is gone."""
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return None
+    if _stat_of(process.pid) == process:
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _stat_of(pid: int) -> ProcessId | None:
+    try:
+        return parse_stat(Path(f"/proc/{pid}/stat").read_text(errors="replace"))
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def signal_first(first: FirstProcess, signum: int) -> None:
+    """Send a signal to a sandbox's first process; one that is gone is no error.
+
+    As in any pid namespace, the kernel drops a signal that the process has no handler for, but for SIGKILL.
+    """
+    with _opened_first(first) as descriptor:
+        if descriptor is not None:
+            signal.pidfd_send_signal(descriptor, signum)
+
+
+def kill_first(first: FirstProcess) -> None:
+    """Kill a sandbox's first process, and every other one with it, and wait until it is dead."""
+    with _opened_first(first) as descriptor:
+        if descriptor is not None:
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            _ended(descriptor, timeout_seconds=None)
+
+
+@contextmanager
+def _opened_first(first: FirstProcess) -> Iterator[int | None]:
+    """A pidfd of exactly this first process, None if it is gone; that it goes in between is no error."""
+    try:
+        descriptor = os.pidfd_open(first.pid)
+    except ProcessLookupError:
+        yield None
+        return
+    try:
+        same = _pid_namespace(first.pid) == first.pid_namespace
+        with suppress(ProcessLookupError):
+            yield descriptor if same else None
+    finally:
+        os.close(descriptor)
+
+
+def _pid_namespace(pid: int) -> int | None:
+    """The inode of a process's pid namespace; None if it has ended or is somebody else's."""
+    try:
+        return Path(f"/proc/{pid}/ns/pid").stat().st_ino
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None
+
+
+def kill_group(process: ProcessId) -> None:
+    """Kill a monitor and what it started in its own session."""
+    if _stat_of(process.pid) == process:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)

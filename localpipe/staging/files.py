@@ -1,0 +1,159 @@
+"""Making files: links that share a stored object's content, private copies, and reading what a container left."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from localpipe.errors import HomeUnusable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import PurePosixPath
+
+_FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file, copied when one of them is written
+_ANYONE_DIR = 0o777  # the image's user, whoever that is, may write
+_ANYONE_FILE = 0o666
+_LINK_REFUSED = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES})
+
+
+def make_dirs(path: Path, *, below: Path) -> None:
+    """Make a directory and its parents below `below`, all open to the container's user. Raises NotADirectoryError."""
+    try:
+        path.mkdir()
+    except FileExistsError:
+        if not path.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "is a file", str(path)) from None
+        return
+    except FileNotFoundError:
+        if path == below:
+            raise
+        make_dirs(path.parent, below=below)
+        path.mkdir()
+    path.chmod(_ANYONE_DIR)
+
+
+def link(source: Path, target: Path) -> None:
+    """Make `target` show the content of `source`: a hard link, or a copy where there can be none.
+
+    Only for directories that a container cannot write to: a hard link is the stored object itself. What a symbolic link
+    leads to is shown, since the link would lead elsewhere in the container. Another user's or group's file is copied:
+    a sandbox knows one user and one group, and its root may neither read such a file nor write over it.
+    """
+    real = source.resolve() if source.is_symlink() else source
+    status = real.stat()
+    if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
+        copy(real, target)
+        return
+    try:
+        os.link(real, target)
+    except OSError as error:
+        if error.errno not in _LINK_REFUSED:
+            raise
+        copy(real, target)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Make a private, writable copy that shares blocks with `source` where the file system can do that."""
+    with source.open("rb") as reading, target.open("xb") as writing:
+        cloned = _clone(reading.fileno(), writing.fileno())
+    if not cloned:
+        shutil.copyfile(source, target)
+    target.chmod(_ANYONE_FILE)
+
+
+def _clone(source: int, target: int) -> bool:
+    """Share the blocks of an open file with another; False where the file system cannot."""
+    if sys.platform != "linux":
+        return False
+    import fcntl
+
+    try:
+        fcntl.ioctl(target, _FICLONE, source)
+    except OSError:
+        return False
+    return True
+
+
+def open_up(path: Path) -> None:
+    """Let the user read a file, or all below a directory and change its directories, whatever modes a container gave them.
+
+    Root in a container may do that in any case; on this machine its files are the user's. Symbolic links are left alone.
+    Raises PermissionError if one is not the user's.
+    """
+    mode = path.lstat().st_mode
+    _allow(path, mode)
+    if stat.S_ISDIR(mode):
+        for inner in list(path.iterdir()):
+            open_up(inner)
+
+
+def _allow(path: Path, mode: int) -> None:
+    """Add what the user lacks to the mode of a file or directory."""
+    needed = stat.S_IRWXU if stat.S_ISDIR(mode) else stat.S_IRUSR if stat.S_ISREG(mode) else 0
+    if needed & ~mode:
+        path.chmod(stat.S_IMODE(mode) | needed)
+
+
+def delete_tree(path: Path) -> None:
+    """Remove a directory with all it holds, also from directories without write permission. Raises OSError."""
+    try:
+        shutil.rmtree(path)
+    except PermissionError:
+        open_up(path)
+        shutil.rmtree(path)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove an attempt's directory with all it holds; one that is not there is no error. Raises HomeUnusable."""
+    try:
+        delete_tree(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise HomeUnusable(
+            f"{path} is left of an earlier attempt and cannot be removed: {error.strerror} ({error.filename}). "
+            f"Remove it with: sudo rm -rf '{path}'"
+        ) from error
+
+
+def regular_files(directory: Path) -> Iterator[Path]:
+    """Every regular file below a directory, in order of its path; symbolic links are neither followed nor given."""
+    for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
+        if entry.is_dir(follow_symlinks=False):
+            yield from regular_files(Path(entry.path))
+        elif entry.is_file(follow_symlinks=False):
+            yield Path(entry.path)
+
+
+def resolve_inside(root: Path, container_path: PurePosixPath) -> Path | None:
+    """The host file for a container path below `root`; None if it is not there or a symbolic link stands in the way.
+
+    A container can put a link to any file of this machine where a directory was. What is on the way, the file included, is
+    made readable.
+    """
+    current = root
+    for part in container_path.relative_to("/").parts:
+        current /= part
+        try:
+            mode = current.lstat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if stat.S_ISLNK(mode):
+            return None
+        _allow(current, mode)
+    return current
+
+
+def read_start(root: Path, container_path: PurePosixPath, limit: int) -> bytes | None:
+    """The first `limit` bytes of a regular file that a container wrote; None if there is none."""
+    path = resolve_inside(root, container_path)
+    if path is None or not path.is_file():
+        return None
+    with path.open("rb") as stream:
+        return stream.read(limit)

@@ -1,0 +1,84 @@
+"""Which file of a channel's directory stands for which object. Pure. Follows: containers.md 1.6."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from localpipe.errors import JobFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from localpipe.core.jobspec import Channel
+    from localpipe.core.ports import ObjectInfo
+
+_NAME_LIMIT_BYTES = 255
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChannelFiles:
+    """What a channel's directory is to hold, relative to it: each file with its object, and all directories."""
+
+    files: dict[PurePosixPath, ObjectInfo]
+    directories: frozenset[PurePosixPath]
+
+
+def channel_files(channel: Channel, objects: Iterable[ObjectInfo]) -> ChannelFiles:
+    """Place the objects that a channel's prefix matches.
+
+    Raises JobFailed, naming the key, for an object that cannot be a file there: `..` in its key, or its place is taken.
+    """
+    files: dict[PurePosixPath, ObjectInfo] = {}
+    directories: set[PurePosixPath] = set()
+    for info in objects:
+        path = _relative_path(channel, info)
+        if _is_folder_marker(info):
+            directories.update((path, *path.parents))
+            continue
+        if path in files:
+            raise _unplaceable(channel, info, f"'{files[path].uri}' is the same file '{path}'")
+        files[path] = info
+        directories.update(path.parents)
+    _check_conflicts(channel, files, directories)
+    return ChannelFiles(files=files, directories=frozenset(directories))
+
+
+def _is_folder_marker(info: ObjectInfo) -> bool:
+    return info.uri.key.endswith("/") and info.size == 0
+
+
+def _relative_path(channel: Channel, info: ObjectInfo) -> PurePosixPath:
+    """The object's key without the directory part of the channel's prefix.
+
+    A prefix that is followed by a slash in the key counts as a directory although its own last slash is missing.
+    """
+    prefix, key = channel.uri.key, info.uri.key
+    folder = prefix if not prefix or prefix.endswith("/") else f"{prefix}/"
+    if not key.startswith(folder):
+        folder = prefix[: prefix.rfind("/") + 1]
+    rest = key[len(folder) :]
+    parts = rest.rstrip("/").split("/") if _is_folder_marker(info) else rest.split("/")
+    if rest and not all(_can_be_name(part) for part in parts):
+        raise _unplaceable(channel, info, f"'{rest}' is no relative path with proper names")
+    if not rest and not _is_folder_marker(info):
+        raise _unplaceable(channel, info, "its name would be empty")
+    return PurePosixPath(rest)
+
+
+def _can_be_name(part: str) -> bool:
+    return part not in {"", ".", ".."} and "\0" not in part and len(part.encode(errors="replace")) <= _NAME_LIMIT_BYTES
+
+
+def _check_conflicts(channel: Channel, files: dict[PurePosixPath, ObjectInfo], directories: set[PurePosixPath]) -> None:
+    """Raise JobFailed if a file would have to be a directory too."""
+    for path in sorted(directories & files.keys()):
+        raise _unplaceable(channel, files[path], f"other objects need '{path}' as a directory")
+
+
+def _unplaceable(channel: Channel, info: ObjectInfo, reason: str) -> JobFailed:
+    return JobFailed(
+        f"Input {channel.name!r}: object '{info.uri}' cannot be a file under '{channel.container_dir}': {reason}. "
+        "Rename the object or narrow the S3 URI."
+    )

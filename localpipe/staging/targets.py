@@ -1,0 +1,133 @@
+"""Where container directories lie on the host, and which of them a container must be given as mounts. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from localpipe.core.jobspec import InputMode
+from localpipe.errors import JobFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from localpipe.core.jobspec import Channel, JobSpec
+
+_SYSTEM = frozenset(
+    PurePosixPath(path)
+    for path in ("/", "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys", "/usr", "/var")
+)
+_KERNEL = frozenset(PurePosixPath(path) for path in ("/dev", "/proc", "/sys"))
+
+
+@dataclass(frozen=True)
+class AttemptLayout:
+    """The directories of one attempt.
+
+    `root/<container path>` is what containers write to, `views/<channel>` what they read, `logs` what they print, and
+    `outgoing` where archives wait for the store.
+    """
+
+    attempt_dir: Path
+
+    @property
+    def root_dir(self) -> Path:
+        """What stands for the container's `/`."""
+        return self.attempt_dir / "root"
+
+    def host_path(self, container_path: PurePosixPath) -> Path:
+        """The host file or directory that stands for a container path."""
+        return self.root_dir / container_path.relative_to("/")
+
+    def view_dir(self, channel: Channel) -> Path:
+        """The directory of links to a channel's objects."""
+        return self.attempt_dir / "views" / channel.name
+
+    def log_file(self, host: str) -> Path:
+        """Where a host's output goes."""
+        return self.attempt_dir / "logs" / f"{host}.log"
+
+    @property
+    def outgoing_dir(self) -> Path:
+        """Archives on their way to the store."""
+        return self.attempt_dir / "outgoing"
+
+
+def check_targets(spec: JobSpec) -> None:
+    """Raise JobFailed if a path that the spec wants in the container is not absolute or belongs to the system."""
+    for what, path in _targets(spec):
+        if not path.is_absolute() or ".." in path.parts or path.root != "/":
+            raise JobFailed(f"{what}: the container path '{path}' is not an absolute path.")
+        if path in _SYSTEM or any(parent in _KERNEL for parent in path.parents):
+            raise JobFailed(f"{what}: the container path '{path}' belongs to the system. Use a directory below /opt/ml.")
+
+
+def _targets(spec: JobSpec) -> Iterator[tuple[str, PurePosixPath]]:
+    """Every path that the spec names, with what it is for."""
+    yield from ((f"Input {channel.name!r}", channel.container_dir) for channel in spec.channels)
+    yield from ((f"Output {output.name!r}", output.container_dir) for output in spec.outputs)
+    yield from (("A directory of the job", directory) for directory in spec.directories)
+    yield from (("A mount of the job", root) for root in spec.mount_roots)
+    yield from ((f"A file of host {host.name}", file.container_path) for host in spec.hosts for file in host.files)
+
+
+def viewed_channels(spec: JobSpec, *, overlays: bool) -> frozenset[str]:
+    """Names of the channels that are mounted as views of the store; the others are copied into the writable tree.
+
+    A File channel is a view where the runner can overlay it and it shares no directory with an output or another input:
+    what is written there must then come together with what was downloaded, as it does on the service.
+    """
+    return frozenset(
+        channel.name
+        for channel in spec.channels
+        if channel.mode is InputMode.FAST_FILE or (overlays and not _shares_directory(channel, spec))
+    )
+
+
+def _shares_directory(channel: Channel, spec: JobSpec) -> bool:
+    others = [other.container_dir for other in spec.channels if other is not channel]
+    others += [output.container_dir for output in spec.outputs]
+    return any(overlap(channel.container_dir, other) for other in others)
+
+
+def overlap(one: PurePosixPath, other: PurePosixPath) -> bool:
+    """Whether the directories are the same or one lies in the other."""
+    return one.is_relative_to(other) or other.is_relative_to(one)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MountPoint:
+    """A container directory to mount; `channel` is the one whose view it is, None for a part of the writable tree.
+
+    `inside` is the mount in which it lies, None for the image's own file system.
+    """
+
+    container_dir: PurePosixPath
+    channel: Channel | None
+    inside: MountPoint | None
+
+
+def mount_points(spec: JobSpec, viewed: frozenset[str]) -> tuple[MountPoint, ...]:
+    """The mounts of a container, parents first: each view, and each writable directory that no writable mount covers."""
+    views = {channel.container_dir: channel for channel in spec.channels if channel.name in viewed}
+    points: list[MountPoint] = []
+    for directory in sorted({*writable_dirs(spec, viewed), *views}):
+        inside = next((point for point in reversed(points) if directory.is_relative_to(point.container_dir)), None)
+        if directory in views or inside is None or inside.channel is not None:
+            points.append(MountPoint(container_dir=directory, channel=views.get(directory), inside=inside))
+    return tuple(points)
+
+
+def writable_dirs(spec: JobSpec, viewed: frozenset[str]) -> frozenset[PurePosixPath]:
+    """Every directory that the container finds and may write to, views left out."""
+    views = {channel.container_dir for channel in spec.channels if channel.name in viewed}
+    return frozenset(_writable(spec)) - views
+
+
+def _writable(spec: JobSpec) -> Iterable[PurePosixPath]:
+    yield from spec.mount_roots
+    yield from spec.directories
+    yield from (channel.container_dir for channel in spec.channels)
+    yield from (output.container_dir for output in spec.outputs)
+    yield from (file.container_path.parent for host in spec.hosts for file in host.files)

@@ -1,0 +1,628 @@
+"""What every runner does the same: subclass `RunnerContract`, give it a runner and an image; what fails is no runner.
+
+Rules: containers.md sections 0, 1.2, 1.8, 1.9 and the docstrings of `localpipe.core.ports`. The jobs need `/bin/sh` and
+`python3` in the image. Test and job meet through FIFOs in a mount, so nothing waits for a clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pty
+import signal
+import socket
+import subprocess
+import threading
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import pytest
+
+from localpipe.core.jobspec import Access, JobExit, Mount, StagedHost, StagedJob
+from localpipe.core.names import AttemptKey
+from localpipe.errors import ImageMissing, JobFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from localpipe.core.ports import Runner, Running
+
+OPT_ML = PurePosixPath("/opt/ml")
+OUTPUT = OPT_ML / "output"
+UNKNOWN_IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/no-such-family:0"
+
+
+class Workplace:
+    """The directory of one test, standing for an attempt: makes staged jobs and the FIFOs by which test and job meet."""
+
+    def __init__(self, directory: Path, image: str) -> None:
+        self.image = image
+        self.attempt_dir = directory / "attempt"
+        self.opt_ml = self.attempt_dir / "root" / "opt" / "ml"
+        self.output = self.opt_ml / "output"
+        self.output.mkdir(parents=True)
+        self.log_file = self.attempt_dir / "logs" / "algo-1.log"
+        self.log_file.parent.mkdir()
+        self.execution_id = hashlib.sha256(str(directory).encode()).hexdigest()[:12]
+
+    def key(self, step: str = "Step", attempt: int = 1) -> AttemptKey:
+        return AttemptKey(execution_id=self.execution_id, step=step, attempt=attempt)
+
+    def job(
+        self,
+        *command: str,
+        mounts: Sequence[Mount] = (),
+        environment: Mapping[str, str] | None = None,
+        network_isolated: bool = False,
+        step: str = "Step",
+        image_uri: str = "",
+    ) -> StagedJob:
+        """A job that runs `command` with `/opt/ml` mounted writable, before the other `mounts`."""
+        root = Mount(host_dir=self.opt_ml, container_dir=OPT_ML, access=Access.WRITABLE)
+        return StagedJob(
+            key=self.key(step),
+            job_name=f"job-{step}",
+            image_uri=image_uri or self.image,
+            entrypoint=(command[0],),
+            arguments=command[1:],
+            environment=environment or {},
+            hosts=(StagedHost(name="algo-1", mounts=(root, *mounts), log_file=self.log_file),),
+            network_isolated=network_isolated,
+            attempt_dir=self.attempt_dir,
+        )
+
+    def shell_job(self, script: str, **options: object) -> StagedJob:
+        """A job that runs a shell script; see `job` for the options."""
+        return self.job("/bin/sh", "-c", script, **options)  # type: ignore[arg-type]  # passed on unchanged
+
+    def fifo(self, name: str) -> Path:
+        """A FIFO that the job sees as `/opt/ml/output/<name>`."""
+        path = self.output / name
+        os.mkfifo(path)
+        path.chmod(0o666)
+        return path
+
+    def log(self) -> str:
+        return self.log_file.read_text()
+
+
+def run(runner: Runner, job: StagedJob) -> JobExit:
+    """Prepare, start, wait, remove."""
+    running = runner.prepare(job).start()
+    try:
+        ended = running.wait()
+        assert ended is not None
+        return ended
+    finally:
+        running.remove()
+
+
+def in_terminal(command: Sequence[str], typed: str = "") -> tuple[int, str]:
+    """Run a command attached to a terminal of its own, type into it; its exit status and what the terminal showed."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+    os.close(slave)
+    os.write(master, typed.encode())
+    shown = b"".join(_read_terminal(master))
+    os.close(master)
+    return process.wait(), shown.decode(errors="replace")
+
+
+def piped(command: Sequence[str], typed: str = "", environment: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Run a command that reads what is typed from a pipe; its exit status and what it printed."""
+    done = subprocess.run(
+        command, input=typed, env={**os.environ, **(environment or {})}, capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout
+
+
+def _read_terminal(master: int) -> Iterator[bytes]:
+    """Chunks until the other side has closed, which Linux tells by EIO."""
+    while True:
+        try:
+            chunk = os.read(master, 4096)
+        except OSError:
+            return
+        if not chunk:
+            return
+        yield chunk
+
+
+class LifecycleContract:
+    """From prepare to remove, and recovery: what every runner keeps, whatever its jobs are."""
+
+    @pytest.fixture
+    def runner(self, tmp_path: Path) -> Runner:
+        """A runner as wiring would make it for a home below `tmp_path`."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def image(self) -> str:
+        """An image URI that the runner has, with `/bin/sh` and `python3`."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def later_runner(self, runner: Runner) -> Runner:
+        """A second runner for the same home, as a later process would make it."""
+        return runner
+
+    @pytest.fixture
+    def place(self, tmp_path: Path, image: str) -> Workplace:
+        return Workplace(tmp_path, image)
+
+    def test_exit_zero(self, runner: Runner, place: Workplace) -> None:
+        assert run(runner, place.shell_job("exit 0")) == JobExit(exit_code=0)
+
+    def test_exit_code_is_the_programs(self, runner: Runner, place: Workplace) -> None:
+        assert run(runner, place.shell_job("exit 3")).exit_code == 3
+
+    def test_written_files_are_on_the_host(self, runner: Runner, place: Workplace) -> None:
+        run(runner, place.shell_job("mkdir -p /opt/ml/output/a && echo hello > /opt/ml/output/a/b"))
+        assert (place.output / "a" / "b").read_text() == "hello\n"
+
+    def test_the_log_is_written_while_the_job_runs(self, runner: Runner, place: Workplace) -> None:
+        go = place.fifo("go")
+        os.mkfifo(place.log_file)
+        lines: list[str] = []
+        seen = threading.Event()
+        reader = threading.Thread(target=_read_log, args=(place.log_file, lines, seen))
+        reader.start()
+        running = runner.prepare(place.shell_job("echo first; read x < /opt/ml/output/go; echo second")).start()
+        try:
+            assert seen.wait(60)
+            assert lines == ["first\n"]
+            go.write_text("now\n")
+            assert running.wait() == JobExit(exit_code=0)
+        finally:
+            running.remove()
+            reader.join()
+        assert lines == ["first\n", "second\n"]
+
+    def test_wait_gives_none_when_the_time_is_over(self, runner: Runner, place: Workplace) -> None:
+        go = place.fifo("go")
+        running = runner.prepare(place.shell_job("read x < /opt/ml/output/go; exit 4")).start()
+        try:
+            assert running.wait(0.02) is None
+            go.write_text("now\n")
+            ended = running.wait(60)
+            assert ended is not None
+            assert ended.exit_code == 4
+            assert running.wait(0) == ended
+        finally:
+            running.remove()
+
+    def test_several_threads_may_wait(self, runner: Runner, place: Workplace) -> None:
+        go = place.fifo("go")
+        running = runner.prepare(place.shell_job("read x < /opt/ml/output/go; exit 4")).start()
+        codes: list[JobExit | None] = []
+        waiters = [threading.Thread(target=lambda: codes.append(running.wait())) for _ in range(3)]
+        try:
+            for waiter in waiters:
+                waiter.start()
+            go.write_text("now\n")
+        finally:
+            for waiter in waiters:
+                waiter.join()
+            running.remove()
+        assert [ended.exit_code for ended in codes if ended] == [4, 4, 4]
+
+    def test_a_signal_reaches_the_programs_handler(self, runner: Runner, place: Workplace) -> None:
+        ready = place.fifo("ready")
+        script = "trap 'echo stopping; exit 7' TERM; echo x > /opt/ml/output/ready; sleep 600 & wait"
+        running = runner.prepare(place.shell_job(script)).start()
+        try:
+            ready.read_text()
+            running.signal(signal.SIGTERM)
+            ended = running.wait()
+            assert ended is not None
+            assert ended.exit_code == 7
+            assert place.log() == "stopping\n"
+        finally:
+            running.remove()
+
+    def test_a_first_process_without_handler_ignores_sigterm_but_not_sigkill(self, runner: Runner, place: Workplace) -> None:
+        ready, answer = place.fifo("ready"), place.fifo("answer")
+        script = "cd /opt/ml/output; echo x > ready; read x < answer; echo x > ready; sleep 600"
+        running = runner.prepare(place.shell_job(script)).start()
+        try:
+            ready.read_text()
+            running.signal(signal.SIGTERM)
+            answer.write_text("still there?\n")
+            assert ready.read_text() == "x\n"
+            running.signal(signal.SIGKILL)
+            ended = running.wait()
+            assert ended is not None
+            assert ended.exit_code == 128 + signal.SIGKILL
+            assert not ended.out_of_memory
+        finally:
+            running.remove()
+
+    def test_a_signal_to_an_ended_job_is_no_error(self, runner: Runner, place: Workplace) -> None:
+        running = runner.prepare(place.shell_job("exit 0")).start()
+        try:
+            running.wait()
+            running.signal(signal.SIGTERM)
+        finally:
+            running.remove()
+        running.signal(signal.SIGKILL)
+
+    def test_remove_twice_is_no_error(self, runner: Runner, place: Workplace) -> None:
+        running = runner.prepare(place.shell_job("exit 0")).start()
+        running.wait()
+        running.remove()
+        running.remove()
+
+    def test_a_prepared_job_can_be_taken_back(self, runner: Runner, place: Workplace) -> None:
+        runner.prepare(place.shell_job("echo never > /opt/ml/output/never")).remove()
+        assert runner.find(place.key()) is None
+        assert not (place.output / "never").exists()
+
+    def test_an_attempt_can_be_prepared_again_after_removal(self, runner: Runner, place: Workplace) -> None:
+        runner.prepare(place.shell_job("exit 1")).remove()
+        assert run(runner, place.shell_job("exit 0")).exit_code == 0
+        assert run(runner, place.shell_job("exit 2")).exit_code == 2
+
+    def test_find_gives_nothing_for_an_attempt_that_never_started(self, runner: Runner, place: Workplace) -> None:
+        assert runner.find(place.key("Never")) is None
+
+    def test_find_gives_nothing_for_a_job_that_was_only_prepared(
+        self, runner: Runner, later_runner: Runner, place: Workplace
+    ) -> None:
+        runner.prepare(place.shell_job("exit 0"))
+        assert later_runner.find(place.key()) is None
+        assert run(later_runner, place.shell_job("exit 6")).exit_code == 6
+
+    def test_a_running_job_is_found_again(self, runner: Runner, later_runner: Runner, place: Workplace) -> None:
+        ready, go = place.fifo("ready"), place.fifo("go")
+        script = "echo before; echo x > /opt/ml/output/ready; read x < /opt/ml/output/go; echo after; exit 5"
+        left_alone = runner.prepare(place.shell_job(script)).start()
+        ready.read_text()
+        found = _found(later_runner, place.key())
+        try:
+            go.write_text("now\n")
+            ended = found.wait()
+            assert ended is not None
+            assert ended.exit_code == 5
+            assert place.log() == "before\nafter\n"
+        finally:
+            left_alone.wait()
+            found.remove()
+        assert later_runner.find(place.key()) is None
+
+    def test_a_job_that_ended_unseen_is_found_with_its_exit_and_log(
+        self, runner: Runner, later_runner: Runner, place: Workplace
+    ) -> None:
+        runner.prepare(place.shell_job("echo done; exit 5")).start().wait()
+        found = _found(later_runner, place.key())
+        try:
+            ended = found.wait()
+            assert ended is not None
+            assert ended.exit_code == 5
+            assert place.log() == "done\n"
+        finally:
+            found.remove()
+
+    def test_find_tells_attempts_apart(self, runner: Runner, place: Workplace) -> None:
+        running = runner.prepare(place.shell_job("exit 0")).start()
+        try:
+            assert runner.find(place.key(attempt=2)) is None
+            assert runner.find(AttemptKey(execution_id="other", step="Step", attempt=1)) is None
+        finally:
+            running.wait()
+            running.remove()
+
+    def test_a_running_job_can_be_entered_and_only_while_it_runs(
+        self, runner: Runner, later_runner: Runner, place: Workplace
+    ) -> None:
+        ready, go = place.fifo("ready"), place.fifo("go")
+        script = "echo before; echo x > /opt/ml/output/ready; read x < /opt/ml/output/go; echo after; exit 5"
+        prepared = runner.prepare(place.shell_job(script))
+        assert later_runner.enter(place.key(), ["true"], terminal=False) is None
+        running = prepared.start()
+        try:
+            ready.read_text()
+            assert later_runner.enter(place.key(), ["true"], terminal=False) is not None
+            go.write_text("now\n")
+            running.wait()
+            assert later_runner.enter(place.key(), ["true"], terminal=False) is None
+        finally:
+            running.remove()
+        assert place.log() == "before\nafter\n"
+
+    def test_a_closed_runner_can_be_used_again(self, runner: Runner, place: Workplace) -> None:
+        run(runner, place.shell_job("exit 0"))
+        runner.close()
+        assert run(runner, place.shell_job("exit 3")).exit_code == 3
+        runner.close()
+
+    def test_the_jobs_command_is_told(self, runner: Runner, place: Workplace) -> None:
+        assert list(runner.job_command(place.shell_job("exit 0"))) == ["/bin/sh", "-c", "exit 0"]
+
+    def test_check_says_usable(self, runner: Runner) -> None:
+        availability = runner.check()
+        assert availability.usable, availability.reason
+
+    def test_an_image_that_is_there_has_a_local_name(self, runner: Runner, image: str) -> None:
+        status = runner.image(image)
+        assert status.image_uri == image
+        assert status.local
+        runner.ensure_image(image)
+
+    def test_an_image_that_is_not_there_is_refused_with_a_remedy(self, runner: Runner, place: Workplace) -> None:
+        status = runner.image(UNKNOWN_IMAGE)
+        assert status.local is None
+        assert status.reason
+        assert status.remedy
+        with pytest.raises(ImageMissing, match="no-such-family"):
+            runner.prepare(place.shell_job("exit 0", image_uri=UNKNOWN_IMAGE))
+
+
+class RunnerContract(LifecycleContract):
+    """The whole contract. Subclass it as `Test...` and override the fixtures `runner` and `image`."""
+
+    # What is run
+
+    def test_arguments_reach_the_program_unchanged(self, runner: Runner, place: Workplace) -> None:
+        arguments = ["two words", "$HOME", "'quoted'", '"double"', "", "a\nb", "*", "--flag=x", "übung", "\\"]
+        program = "import json, sys; json.dump(sys.argv[1:], open('/opt/ml/output/argv', 'w'))"
+        run(runner, place.job("python3", "-c", program, *arguments))
+        assert json.loads((place.output / "argv").read_text()) == arguments
+
+    def test_environment_reaches_the_program_unchanged(self, runner: Runner, place: Workplace) -> None:
+        given = {
+            "PLAIN": "1",
+            "SPACED": "a b  c",
+            "QUOTES": "'\"`$X\\",
+            "LINES": "a\nb",
+            "EMPTY": "",
+            "UNICODE": "grün",
+            "EQ": "a=b",
+        }
+        program = "import json, os; json.dump(dict(os.environ), open('/opt/ml/output/env', 'w'))"
+        run(runner, place.job("python3", "-c", program, environment=given))
+        seen = json.loads((place.output / "env").read_text())
+        assert {name: seen.get(name) for name in given} == given
+
+    def test_environment_of_this_machine_stays_out(
+        self, runner: Runner, place: Workplace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("LOCALPIPE_TEST_ONLY_HERE", "secret")
+        run(runner, place.shell_job("env"))
+        assert "LOCALPIPE_TEST_ONLY_HERE" not in place.log()
+
+    def test_the_program_is_the_first_process(self, runner: Runner, place: Workplace) -> None:
+        run(runner, place.shell_job("echo pid $$"))
+        assert place.log() == "pid 1\n"
+
+    def test_host_name_is_algo_1(self, runner: Runner, place: Workplace) -> None:
+        run(runner, place.job("python3", "-c", "import socket; print(socket.gethostname())"))
+        assert place.log() == "algo-1\n"
+
+    def test_a_missing_program_is_said_by_name(self, runner: Runner, place: Workplace) -> None:
+        prepared = runner.prepare(place.job("no-such-program", "x"))
+        try:
+            with pytest.raises(JobFailed, match="no-such-program") as failed:
+                prepared.start()
+            assert failed.value.exception_type is None
+        finally:
+            prepared.remove()
+
+    # Files
+
+    def test_written_files_belong_to_the_user_after_removal(self, runner: Runner, place: Workplace) -> None:
+        run(
+            runner,
+            place.shell_job("umask 077; mkdir -p /opt/ml/output/d && echo x > /opt/ml/output/d/f && echo y > /opt/ml/top"),
+        )
+        for path in (place.output / "d", place.output / "d" / "f", place.opt_ml / "top"):
+            assert path.stat().st_uid == os.getuid(), path
+        (place.output / "d" / "f").rename(place.output / "moved")
+        assert (place.output / "moved").read_text() == "x\n"
+
+    def test_a_read_only_mount_cannot_be_written(self, runner: Runner, place: Workplace) -> None:
+        view = place.attempt_dir / "views" / "train"
+        view.mkdir(parents=True)
+        (view / "data").write_text("original")
+        (place.opt_ml / "train").mkdir()
+        mount = Mount(host_dir=view, container_dir=OPT_ML / "train", access=Access.READ_ONLY)
+        script = "cat /opt/ml/train/data; echo new > /opt/ml/train/data || exit 9"
+        assert run(runner, place.shell_job(script, mounts=[mount])).exit_code != 0
+        assert (view / "data").read_text() == "original"
+        assert "original" in place.log()
+
+    def test_an_overlay_mount_can_be_written_and_the_host_directory_does_not_change(
+        self, runner: Runner, place: Workplace
+    ) -> None:
+        if not runner.overlays:
+            pytest.skip(f"runner {runner.name} takes no overlay mounts")
+        view = place.attempt_dir / "views" / "train"
+        view.mkdir(parents=True)
+        (view / "data").write_text("original")
+        (place.opt_ml / "train").mkdir()
+        mount = Mount(host_dir=view, container_dir=OPT_ML / "train", access=Access.OVERLAY)
+        script = "cd /opt/ml/train && echo new > data && echo more > other && cat data other"
+        assert run(runner, place.shell_job(script, mounts=[mount])).exit_code == 0
+        assert place.log() == "new\nmore\n"
+        assert {path.name: path.read_text() for path in view.iterdir()} == {"data": "original"}
+
+    def test_a_mount_below_a_mount_hides_what_is_there(self, runner: Runner, place: Workplace) -> None:
+        inner = place.attempt_dir / "inner"
+        inner.mkdir()
+        (inner / "file").write_text("inner")
+        (place.opt_ml / "sub").mkdir()
+        (place.opt_ml / "sub" / "file").write_text("outer")
+        mount = Mount(host_dir=inner, container_dir=OPT_ML / "sub", access=Access.WRITABLE)
+        run(runner, place.shell_job("cat /opt/ml/sub/file", mounts=[mount]))
+        assert place.log() == "inner"
+
+    def test_tmp_home_and_working_directory_are_writable(self, runner: Runner, place: Workplace) -> None:
+        script = (
+            'echo 1 > /tmp/file && echo 2 > "$HOME/file" && echo 3 > ./file-here && cat /tmp/file "$HOME/file" ./file-here'
+        )
+        assert run(runner, place.shell_job(script)).exit_code == 0
+        assert place.log() == "1\n2\n3\n"
+
+    # Logs
+
+    def test_output_and_errors_are_in_the_log_in_order(self, runner: Runner, place: Workplace) -> None:
+        run(runner, place.job("python3", "-uc", "import os\nfor n in range(6): os.write(1 + n % 2, b'line %d\\n' % n)"))
+        assert sorted(place.log().splitlines()) == [f"line {n}" for n in range(6)]
+        assert [line for line in place.log().splitlines() if line[-1] in "024"] == ["line 0", "line 2", "line 4"]
+
+    def test_the_log_is_complete_when_wait_returns(self, runner: Runner, place: Workplace) -> None:
+        running = runner.prepare(place.job("python3", "-c", "for n in range(20000): print('line', n)")).start()
+        try:
+            running.wait()
+            assert place.log() == "".join(f"line {n}\n" for n in range(20000))
+        finally:
+            running.remove()
+
+    def test_log_bytes_are_kept(self, runner: Runner, place: Workplace) -> None:
+        run(runner, place.job("python3", "-c", "import os; os.write(1, b'tab\\tcr\\rbad \\xff\\xfe no newline')"))
+        assert place.log_file.read_bytes() == b"tab\tcr\rbad \xff\xfe no newline"
+
+    # While it runs
+
+    def test_children_of_the_first_process_end_with_it(self, runner: Runner, place: Workplace) -> None:
+        alive, go = place.fifo("alive"), place.fifo("go")
+        running = runner.prepare(place.shell_job("sleep 600 > /opt/ml/output/alive & read x < /opt/ml/output/go")).start()
+        try:
+            with alive.open() as held_by_child:
+                go.write_text("now\n")
+                running.wait()
+                assert held_by_child.read() == ""
+        finally:
+            running.remove()
+
+    def test_a_port_of_the_job_is_reached_at_its_address(self, runner: Runner, place: Workplace) -> None:
+        ready = place.fifo("ready")
+        program = (
+            "import socket\ns = socket.create_server(('0.0.0.0', 18080))\nopen('/opt/ml/output/ready', 'w').write('x')\n"
+            "c, _ = s.accept()\nc.sendall(b'pong')\nc.close()"
+        )
+        running = runner.prepare(place.job("python3", "-c", program)).start()
+        try:
+            ready.read_text()
+            with socket.create_connection(running.address(18080), timeout=10) as connection:
+                assert connection.recv(10) == b"pong"
+            assert running.wait() == JobExit(exit_code=0)
+        finally:
+            running.remove()
+
+    @pytest.mark.parametrize("terminal", [True, False])
+    def test_a_running_job_is_entered(self, runner: Runner, place: Workplace, *, terminal: bool) -> None:
+        ready = place.fifo("ready")
+        script = "echo x > /opt/ml/output/ready; sleep 600"
+        running = runner.prepare(place.shell_job(script, environment={"GREETING": "hello"})).start()
+        try:
+            ready.read_text()
+            script = "echo $GREETING from $(cat /etc/hostname | wc -l); ls -d /opt/ml/output"
+            command = runner.enter(place.key(), ["sh", "-c", script], terminal=terminal)
+            assert command is not None
+            status, shown = in_terminal(command) if terminal else piped(command)
+            assert (status, shown.replace("\r", "")) == (0, "hello from 1\n/opt/ml/output\n")
+        finally:
+            running.remove()
+
+    # Network
+
+    def test_a_job_reaches_the_endpoint(self, runner: Runner, place: Workplace) -> None:
+        with socket.create_server((runner.endpoint_host(), 0)) as server:
+            port = server.getsockname()[1]
+            assert (
+                run(runner, _connecting_job(place, runner.endpoint_url_host(), port, network_isolated=False)).exit_code == 0
+            )
+
+    def test_an_isolated_job_does_not_reach_the_endpoint(self, runner: Runner, place: Workplace) -> None:
+        with socket.create_server((runner.endpoint_host(), 0)) as server:
+            port = server.getsockname()[1]
+            assert (
+                run(runner, _connecting_job(place, runner.endpoint_url_host(), port, network_isolated=True)).exit_code == 5
+            )
+
+    def test_endpoint_host_is_one_address(self, runner: Runner) -> None:
+        assert runner.endpoint_host() not in {"", "0.0.0.0", "::"}  # noqa: S104 - the address that it must not be
+
+    # Removal
+
+    def test_remove_kills_what_runs(self, runner: Runner, place: Workplace) -> None:
+        alive = place.fifo("alive")
+        running = runner.prepare(place.shell_job("exec > /opt/ml/output/alive; sleep 600")).start()
+        with alive.open() as held_by_job:
+            running.remove()
+            assert held_by_job.read() == ""
+        assert runner.find(place.key()) is None
+
+    # For people
+
+    def test_shell_opens_in_the_jobs_image_with_mounts_and_environment(self, runner: Runner, place: Workplace) -> None:
+        (place.output / "file").write_text("content of file")
+        job = place.shell_job("exit 1", environment={"GREETING": "hello world"})
+        line = runner.shell(job, ["bash"], terminal=True)
+        _, shown = in_terminal(line.argv, typed='echo "<$GREETING>"; cat /opt/ml/output/file; exit 0\n')
+        assert "<hello world>" in shown
+        assert "content of file" in shown
+
+    def test_shell_takes_commands_from_a_pipe_and_no_command_line_shows_the_secret(
+        self, runner: Runner, place: Workplace
+    ) -> None:
+        job = place.shell_job("exit 1", environment={"AWS_SECRET_ACCESS_KEY": "secret-of-this-run"})
+        line = runner.shell(job, ["sh"], terminal=False)
+        assert "of-this-run" not in " ".join(line.argv)
+        assert piped(line.argv, 'echo "<$AWS_SECRET_ACCESS_KEY>"; exit 7\n', line.environment) == (
+            7,
+            "<secret-of-this-run>\n",
+        )
+
+    def test_what_was_written_can_be_reclaimed(self, runner: Runner, place: Workplace) -> None:
+        line = runner.shell(place.shell_job("exit 1"), ["sh", "-c", "echo x > /opt/ml/output/file"], terminal=False)
+        piped(line.argv, environment=line.environment)
+        runner.reclaim(place.attempt_dir, place.image)
+        assert (place.output / "file").stat().st_uid == os.getuid()
+
+    def test_repeat_command_can_be_pasted(self, runner: Runner, place: Workplace) -> None:
+        script = 'echo "$GREETING" \'and\' "$(ls /opt/ml)"; exit 3'
+        line = runner.repeat_command(place.shell_job(script, environment={"GREETING": "it's $5"}))
+        assert "\n" not in line
+        done = subprocess.run(line, shell=True, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        assert (done.returncode, done.stdout) == (3, "it's $5 and output\n"), done.stderr
+
+    def test_repeat_command_keeps_line_breaks(self, runner: Runner, place: Workplace) -> None:
+        line = runner.repeat_command(place.job("python3", "-c", "print('a\\nb')\nprint('\\\\')"))
+        done = subprocess.run(line, shell=True, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        assert (done.returncode, done.stdout) == (0, "a\nb\n\\\n"), done.stderr
+
+    def test_repeat_command_shows_no_credential(self, runner: Runner, place: Workplace) -> None:
+        secret = {
+            "AWS_ACCESS_KEY_ID": "key-of-this-run",
+            "AWS_SECRET_ACCESS_KEY": "secret-of-this-run",
+            "AWS_REGION": "eu-west-1",
+        }
+        line = runner.repeat_command(place.shell_job("exit 0", environment=secret))
+        assert "of-this-run" not in line
+        assert "eu-west-1" in line
+
+
+def _read_log(fifo: Path, lines: list[str], seen: threading.Event) -> None:
+    """Read lines from a FIFO until its writer closes it; `seen` is set after the first."""
+    with fifo.open() as stream:
+        for line in stream:
+            lines.append(line)
+            seen.set()
+
+
+def _connecting_job(place: Workplace, host: str, port: int, *, network_isolated: bool) -> StagedJob:
+    """A job that connects to an address; exit code 5 when it cannot."""
+    program = (
+        "import socket, sys\n"
+        f"try: socket.create_connection(({host!r}, {port}), timeout=5).close()\n"
+        "except OSError: sys.exit(5)"
+    )
+    return place.job("python3", "-c", program, network_isolated=network_isolated)
+
+
+def _found(runner: Runner, key: AttemptKey) -> Running:
+    found = runner.find(key)
+    assert found is not None
+    return found

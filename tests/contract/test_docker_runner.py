@@ -1,0 +1,537 @@
+from __future__ import annotations
+
+import grp
+import http.server
+import io
+import json
+import os
+import shutil
+import socket
+import socketserver
+import subprocess
+import sys
+import tempfile
+import threading
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import docker
+import pytest
+from runner_contract import OPT_ML, RunnerContract, Workplace, run
+
+from localpipe.core.jobspec import Access, Mount, StagedHost
+from localpipe.errors import JobFailed, NotSupported
+from localpipe.runners._docker_errors import engine_errors
+from localpipe.runners._docker_stream import mended_lines
+from localpipe.runners.docker import DockerRunner, ImageNames
+from localpipe.runners.engine_address import engine_address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from localpipe.core.ports import Runner
+
+BASE_IMAGE = os.environ.get("LOCALPIPE_TEST_BASE_IMAGE", "localpipe-base:bookworm")
+FAMILY = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/family:1"
+MADE_IMAGES = "localpipe-test"
+ORDINARY_USER = 12345
+
+
+@dataclass(frozen=True)
+class NoStandIn:
+    reason: str = "localpipe has no stand-in for it."
+    remedy: str = "Map it in localpipe.toml."
+
+
+IMAGES = ImageNames(
+    candidates=lambda uri: [uri, *([BASE_IMAGE] if uri == FAMILY else [])],
+    notes=lambda uri, local: (f"{local} stands for {uri}",) if uri != local else (),
+    absence=lambda _: NoStandIn(),
+)
+
+
+def docker_runner(home: Path) -> DockerRunner:
+    return DockerRunner(home, IMAGES, os.environ)
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Iterator[DockerRunner]:
+    runner = docker_runner(tmp_path)
+    availability = runner.check()
+    if not availability.usable:
+        pytest.skip(availability.reason)
+    yield runner
+    runner.sweep(lambda key: False)
+    runner.close()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Workplace:
+    return Workplace(tmp_path, BASE_IMAGE)
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[docker.APIClient]:
+    with closing(docker.APIClient(version="auto")) as api:
+        yield api
+
+
+def built_image(api: docker.APIClient, name: str, *lines: str) -> str:
+    """An image over the base image, made from lines of a Dockerfile."""
+    tag = f"{MADE_IMAGES}/{name}"
+    recipe = "\n".join([f"FROM {BASE_IMAGE}", *lines])
+    for message in api.build(fileobj=io.BytesIO(recipe.encode()), tag=tag, rm=True, decode=True):
+        assert "error" not in message, message
+    return tag
+
+
+@pytest.mark.docker
+class TestDockerRunner(RunnerContract):
+    @pytest.fixture
+    def runner(self, runner: DockerRunner) -> Runner:
+        return runner
+
+    @pytest.fixture
+    def later_runner(self, tmp_path: Path) -> Iterator[Runner]:
+        runner = docker_runner(tmp_path)
+        yield runner
+        runner.close()
+
+    @pytest.fixture
+    def image(self) -> str:
+        return BASE_IMAGE
+
+
+# As an ordinary user
+
+
+@dataclass(frozen=True)
+class OrdinaryUser:
+    """A Python that a user without rights can run, and a directory of theirs; pytest's own they cannot enter."""
+
+    python: str
+    directory: Path
+
+    def run(self, *arguments: str, groups: tuple[int, ...] = ()) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self.python, *arguments],
+            user=ORDINARY_USER,
+            group=ORDINARY_USER,
+            extra_groups=groups,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(self.directory),
+                "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, sys.path)]),
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "LOCALPIPE_TEST_BASE_IMAGE": BASE_IMAGE,
+            },
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture
+def ordinary_user() -> Iterator[OrdinaryUser]:
+    if os.getuid() != 0:
+        pytest.skip("needs root to become another user")
+    with tempfile.TemporaryDirectory() as directory:
+        os.chown(directory, ORDINARY_USER, ORDINARY_USER)
+        for python in (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"):
+            user = OrdinaryUser(python, Path(directory))
+            with suppress(OSError):
+                if user.run("-c", "import docker, pytest, localpipe").returncode == 0:
+                    yield user
+                    return
+        pytest.skip("an ordinary user can run no Python here that has the packages")
+
+
+@pytest.mark.docker
+def test_an_ordinary_user_gets_what_root_wrote(runner: DockerRunner, ordinary_user: OrdinaryUser) -> None:
+    wanted = "test_written_files or test_an_overlay or test_remove_kills or test_a_job_that_ended_unseen or without_a_shell"
+    options = ("-p", "no:cacheprovider", "-q", f"--basetemp={ordinary_user.directory}/t", __file__, "-k", wanted)
+    done = ordinary_user.run("-m", "pytest", *options, groups=(Path("/var/run/docker.sock").stat().st_gid,))
+    assert "6 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_socket_that_one_may_not_use_names_the_group(ordinary_user: OrdinaryUser, tmp_path: Path) -> None:
+    script = (
+        "import sys\nfrom localpipe.runners.docker import DockerRunner\nfrom pathlib import Path\n"
+        "found = DockerRunner(Path('/'), None, {'DOCKER_HOST': f'unix://{sys.argv[1]}'}).check()\n"
+        "print(found.reason, found.remedy, sep='\\n')"
+    )
+    path = ordinary_user.directory / "docker.sock"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        path.chmod(0o660)
+        done = ordinary_user.run("-c", script, str(path))
+    group = grp.getgrgid(path.stat().st_gid).gr_name
+    assert done.stdout == (
+        f"You may not use the Docker engine at unix://{path}: its socket belongs to group {group!r}.\n"
+        f'Join the group (`sudo usermod -aG {group} "$USER"`, then log in again), or use `--runner process`.\n'
+    ), done.stderr
+
+
+@pytest.mark.docker
+def test_files_are_given_back_without_a_shell_in_the_image(
+    runner: DockerRunner, place: Workplace, api: docker.APIClient
+) -> None:
+    remove = "import os; [os.remove(p) for p in ('/bin/sh', '/bin/chown', '/bin/bash', '/bin/dash')]"
+    image = built_image(api, "no-shell", f"RUN {json.dumps(['python3', '-c', remove])}")
+    program = (
+        "import os; os.makedirs('/opt/ml/output/d/e'); open('/opt/ml/output/d/e/f', 'w').write('x'); os.umask(0o77)\n"
+        "open('/opt/ml/output/d/mine', 'w').write('y'); os.symlink('/etc/passwd', '/opt/ml/output/d/link')"
+    )
+    assert run(runner, place.job("python3", "-c", program, image_uri=image)).exit_code == 0
+    written = list(place.output.rglob("*"))
+    assert sorted(path.name for path in written) == ["d", "e", "f", "link", "mine"]
+    assert {path.lstat().st_uid for path in written} == {os.getuid()}
+    assert (place.output / "d" / "mine").read_text() == "y"
+    shutil.rmtree(place.output)
+
+
+# Images and commands
+
+
+@pytest.mark.docker
+def test_a_stand_in_is_taken_where_the_true_image_is_not_there(runner: DockerRunner, place: Workplace) -> None:
+    status = runner.image(FAMILY)
+    assert (status.local, status.notes) == (BASE_IMAGE, (f"{BASE_IMAGE} stands for {FAMILY}",))
+    assert run(runner, place.shell_job("exit 3", image_uri=FAMILY)).exit_code == 3
+
+
+@pytest.mark.docker
+def test_a_name_that_no_image_can_have_is_not_there(runner: DockerRunner) -> None:
+    assert runner.image("NOT a name").reason == "localpipe has no stand-in for it."
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(
+    ("entrypoint", "arguments", "printed"),
+    [
+        (None, None, "image-entrypoint image-command"),
+        (None, ("given",), "image-entrypoint given"),
+        (("echo", "own"), None, "own"),
+        (("echo", "own"), ("given",), "own given"),
+    ],
+)
+def test_entrypoint_and_arguments_follow_the_service(
+    runner: DockerRunner,
+    place: Workplace,
+    api: docker.APIClient,
+    *,
+    entrypoint: tuple[str, ...] | None,
+    arguments: tuple[str, ...] | None,
+    printed: str,
+) -> None:
+    image = built_image(api, "entrypoint", 'ENTRYPOINT ["echo", "image-entrypoint"]', 'CMD ["image-command"]')
+    job = replace(place.job("x", image_uri=image), entrypoint=entrypoint, arguments=arguments)
+    run(runner, job)
+    assert place.log() == f"{printed}\n"
+    again = subprocess.run(runner.repeat_command(job), shell=True, capture_output=True, text=True, check=True)
+    assert again.stdout == f"{printed}\n"
+    assert list(runner.job_command(job)) == ["echo", *printed.split()]
+
+
+@pytest.mark.docker
+def test_user_and_working_directory_are_the_images(runner: DockerRunner, place: Workplace, api: docker.APIClient) -> None:
+    place.output.chmod(0o777)
+    image = built_image(api, "user", "RUN useradd -m app", "USER app", "WORKDIR /home/app")
+    run(runner, place.shell_job("whoami; pwd; echo x > /opt/ml/output/file", image_uri=image))
+    assert place.log() == "app\n/home/app\n"
+    assert (place.output / "file").stat().st_uid == os.getuid()
+
+
+@pytest.mark.docker
+def test_an_image_without_a_train_program_is_said_plainly(runner: DockerRunner, place: Workplace) -> None:
+    prepared = runner.prepare(replace(place.job("x"), entrypoint=None, arguments=("train",)))
+    with pytest.raises(JobFailed) as failed:
+        prepared.start()
+    assert str(failed.value) == "The container could not be started: the image has no executable 'train'."
+    assert runner.find(place.key()) is None
+
+
+@pytest.mark.docker
+def test_a_program_that_cannot_be_executed_is_said_plainly(runner: DockerRunner, place: Workplace) -> None:
+    with pytest.raises(JobFailed, match="'/etc/passwd' in the image is not executable"):
+        runner.prepare(place.job("/etc/passwd")).start()
+
+
+@pytest.mark.docker
+def test_shared_memory_is_generous_and_no_init_process_is_added(runner: DockerRunner, place: Workplace) -> None:
+    run(runner, place.shell_job("df --output=size -BG /dev/shm | tail -1; cat /proc/1/comm"))
+    assert place.log().split() == ["8G", "sh"]
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("network_isolated", [True, False])
+def test_the_host_name_resolves(runner: DockerRunner, place: Workplace, *, network_isolated: bool) -> None:
+    program = "import socket; socket.gethostbyname('algo-1')"
+    assert run(runner, place.job("python3", "-c", program, network_isolated=network_isolated)).exit_code == 0
+
+
+@pytest.mark.docker
+def test_an_isolated_job_has_no_address(runner: DockerRunner, place: Workplace) -> None:
+    go = place.fifo("go")
+    running = runner.prepare(place.shell_job("read x < /opt/ml/output/go", network_isolated=True)).start()
+    try:
+        with pytest.raises(NotSupported, match="Reaching port 8080 of a job without a network"):
+            running.address(8080)
+    finally:
+        go.write_text("x\n")
+        running.remove()
+
+
+@pytest.mark.docker
+def test_several_hosts_are_refused(runner: DockerRunner, place: Workplace) -> None:
+    host = StagedHost(name="algo-2", mounts=(), log_file=place.log_file)
+    job = place.job("x")
+    with pytest.raises(NotSupported, match=r"A job of 2 hosts \(job-Step\) is not supported"):
+        runner.prepare(replace(job, hosts=(*job.hosts, host)))
+
+
+@pytest.mark.docker
+def test_a_job_that_runs_out_of_memory_says_so(runner: DockerRunner, place: Workplace, api: docker.APIClient) -> None:
+    ready = place.fifo("ready")
+    program = "open('/opt/ml/output/ready', 'w').write('x'); b = bytearray(200 << 20); print('not killed')"
+    go = place.fifo("go")
+    running = runner.prepare(place.job("python3", "-c", f"open('/opt/ml/output/go').read(); {program}")).start()
+    try:
+        container = api.containers(filters={"label": f"localpipe.execution={place.execution_id}"})[0]["Id"]
+        api.update_container(container, mem_limit="50m", memswap_limit="50m")
+        go.write_text("x\n")
+        ready.read_text()
+        ended = running.wait()
+        assert ended is not None
+        assert (ended.exit_code, ended.out_of_memory) == (137, True)
+    finally:
+        running.remove()
+
+
+# Traces
+
+
+@pytest.mark.docker
+def test_nothing_is_left_of_a_removed_job(runner: DockerRunner, place: Workplace, api: docker.APIClient) -> None:
+    view = place.attempt_dir / "views"
+    view.mkdir()
+    mount = Mount(host_dir=view, container_dir=OPT_ML / "input", access=Access.OVERLAY)
+    run(runner, place.shell_job("echo x > /opt/ml/input/new", mounts=[mount]))
+    label = {"label": f"localpipe.execution={place.execution_id}"}
+    assert api.containers(all=True, filters=label) == []
+    assert api.volumes(filters=label)["Volumes"] in (None, [])
+    assert not list(view.iterdir())
+
+
+@pytest.mark.docker
+def test_sweep_removes_jobs_that_are_not_to_be_kept(runner: DockerRunner, place: Workplace, tmp_path: Path) -> None:
+    ready = place.fifo("ready")
+    runner.prepare(place.shell_job("exit 0", step="Prepared"))
+    runner.prepare(place.shell_job("echo x > /opt/ml/output/ready; sleep 600", step="Running")).start()
+    ready.read_text()
+    other_home = docker_runner(tmp_path / "elsewhere")
+    with closing(other_home):
+        assert other_home.sweep(lambda key: False) == 0
+    assert runner.sweep(lambda key: key.execution_id == place.execution_id) == 0
+    assert runner.sweep(lambda key: False) == 2
+    assert runner.find(place.key("Running")) is None
+
+
+@pytest.mark.docker
+def test_a_log_is_written_again_to_the_byte(runner: DockerRunner, place: Workplace) -> None:
+    program = r"import os; os.write(1, b'\xff\xfe\t\n' + b'x' * 100000 + b'\nshort\n' + b'y' * 16384 + b'\nend')"
+    runner.prepare(place.job("python3", "-c", program)).start().wait()
+    log = place.log_file.read_bytes()
+    place.log_file.write_bytes(b"half of a li")
+    found = runner.find(place.key())
+    assert found is not None
+    found.wait()
+    found.remove()
+    assert place.log_file.read_bytes() == log == b"\xff\xfe\t\n" + b"x" * 100000 + b"\nshort\n" + b"y" * 16384 + b"\nend"
+
+
+def test_line_breaks_that_the_engine_loses_are_put_back_stream_by_stream() -> None:
+    messages = [(1, b"t1 long"), (2, b"t2 error\n"), (1, b"t1 line"), (1, b"t3 next\n"), (1, b"t4 "), (1, b"t5 end")]
+    assert b"".join(mended_lines(messages)) == b"longerror\nline\nnext\n\nend"
+
+
+# Engines
+
+
+def test_docker_host_comes_first() -> None:
+    assert engine_address({"DOCKER_HOST": "unix:///x", "DOCKER_CONTEXT": "c"}).url == "unix:///x"
+
+
+def test_a_chosen_context_is_taken(tmp_path: Path) -> None:
+    name = "8f434346648f6b96df89dda901c5176b10a6d83961dd3c1ac88b59b2dc327aa4"  # sha256 of `hi`
+    meta = tmp_path / ".docker" / "contexts" / "meta" / name / "meta.json"
+    meta.parent.mkdir(parents=True)
+    meta.write_text(json.dumps({"Name": "hi", "Endpoints": {"docker": {"Host": "unix:///run/hi.sock"}}}))
+    home = {"HOME": str(tmp_path)}
+    assert engine_address(home).url == "unix:///var/run/docker.sock"
+    assert engine_address({**home, "DOCKER_CONTEXT": "hi"}).url == "unix:///run/hi.sock"
+    (tmp_path / ".docker" / "config.json").write_text(json.dumps({"currentContext": "hi"}))
+    assert engine_address(home).url == "unix:///run/hi.sock"
+    assert engine_address({**home, "DOCKER_CONTEXT": "default"}).url == "unix:///var/run/docker.sock"
+
+
+def test_a_context_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    found = DockerRunner(tmp_path, IMAGES, {"HOME": str(tmp_path), "DOCKER_CONTEXT": "gone"}).check()
+    assert found.reason == f"Docker context 'gone' is chosen, but {tmp_path}/.docker has no such context."
+    assert "docker context use NAME" in found.remedy
+
+
+def test_an_engine_that_does_not_run_is_said_with_what_to_type(tmp_path: Path) -> None:
+    found = DockerRunner(tmp_path, IMAGES, {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}).check()
+    assert found.reason == f"No Docker engine answers at unix://{tmp_path}/none.sock (DOCKER_HOST)."
+    assert found.remedy == (
+        "Start it (on Linux: `sudo systemctl start docker`, elsewhere: start Docker Desktop), or use `--runner process`."
+    )
+
+
+@pytest.mark.parametrize("url", ["tcp://build-host:2375", "ssh://me@build-host"])
+def test_an_engine_of_another_machine_is_refused(tmp_path: Path, url: str) -> None:
+    found = DockerRunner(tmp_path, IMAGES, {"DOCKER_HOST": url}).check()
+    assert (
+        found.reason == f"The Docker engine at {url} (DOCKER_HOST) is not on this machine, so it cannot see a job's files."
+    )
+
+
+def test_a_port_where_nothing_listens_has_no_engine(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+    found = DockerRunner(tmp_path, IMAGES, {"DOCKER_HOST": url}).check()
+    assert found.reason == f"No Docker engine answers at {url} (DOCKER_HOST)."
+
+
+def test_what_is_no_engine_is_refused(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "s"))
+        server.listen()
+        threading.Thread(target=_answer_nonsense, args=(server,), daemon=True).start()
+        found = DockerRunner(tmp_path, IMAGES, {"DOCKER_HOST": f"unix://{tmp_path}/s"}).check()
+    assert not found.usable
+    assert found.reason.startswith(f"What answers at unix://{tmp_path}/s is no Docker engine: ")
+
+
+def _answer_nonsense(server: socket.socket) -> None:
+    while True:
+        try:
+            connection, _ = server.accept()
+        except OSError:  # it is closed in the end
+            return
+        with connection, suppress(OSError):  # who only looks whether somebody listens is gone already
+            connection.sendall(b"220 ready\r\n")
+
+
+class _Answers(http.server.BaseHTTPRequestHandler):
+    """An engine that only says what it is."""
+
+    said: ClassVar[dict[str, object]]
+
+    def do_GET(self) -> None:
+        body = json.dumps(self.said).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+        pass
+
+
+class _Server(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+
+    def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
+        request, _ = super().get_request()
+        return request, ("client", 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ({"Components": [{"Name": "Podman Engine"}]}, "is Podman, which is not supported."),
+        (
+            {"SecurityOptions": ["name=seccomp", "name=rootless"]},
+            "is rootless, which is not supported: its containers cannot reach the local S3.",
+        ),
+        ({"OSType": "windows"}, "runs Windows containers."),
+        ({"IPAM": {"Config": []}}, "has no default bridge network, through which jobs reach the local S3."),
+        ({"IPAM": {"Config": None}}, "has no default bridge network, through which jobs reach the local S3."),
+    ],
+)
+def test_engines_that_jobs_cannot_run_on_are_refused_by_name(tmp_path: Path, kind: dict[str, object], reason: str) -> None:
+    answers = type("Answers", (_Answers,), {"said": {"ApiVersion": "1.41", "OSType": "linux", **kind}})
+    with _Server(str(tmp_path / "s"), answers) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        found = DockerRunner(tmp_path, IMAGES, {"DOCKER_HOST": f"unix://{tmp_path}/s"}).check()
+        server.shutdown()
+    assert not found.usable
+    assert found.reason.endswith(f"at unix://{tmp_path}/s (DOCKER_HOST) {reason}")
+    assert found.remedy
+
+
+@pytest.mark.parametrize(
+    ("told", "reason", "exception_type"),
+    [
+        ('exec: \\"train\\": executable file not found in $PATH', "the image has no executable 'train'.", None),
+        ("write /x: no space left on device", "no space is left on the disk.", "SageMaker.CAPACITY_ERROR"),
+        ("fork/exec: cannot allocate memory", "not enough memory is free.", "SageMaker.CAPACITY_ERROR"),
+    ],
+)
+def test_trouble_of_the_engine_counts_as_the_services(told: str, reason: str, exception_type: str | None) -> None:
+    with pytest.raises(JobFailed) as failed, engine_errors("image", "started"):
+        raise docker.errors.APIError(told)
+    assert str(failed.value) == f"The container could not be started: {reason}"
+    assert failed.value.exception_type == exception_type
+
+
+def test_an_engine_that_is_gone_is_an_internal_error() -> None:
+    with pytest.raises(JobFailed) as failed, engine_errors("image", "followed"):
+        raise ConnectionResetError("reset by peer")
+    assert str(failed.value) == (
+        "The container could not be followed: the Docker engine does not answer any more (reset by peer)."
+    )
+    assert failed.value.exception_type == "SageMaker.JOB_INTERNAL_ERROR"
+
+
+def test_trouble_with_a_file_is_not_called_trouble_of_the_engine() -> None:
+    with pytest.raises(JobFailed) as failed, engine_errors("image", "followed"):
+        raise PermissionError(13, "Permission denied", "/home/me/attempt/log")
+    assert str(failed.value) == (
+        "The container could not be followed: [Errno 13] Permission denied: '/home/me/attempt/log'."
+    )
+
+
+@pytest.mark.docker
+def test_a_log_that_cannot_be_written_is_no_end_of_the_time(runner: DockerRunner, place: Workplace) -> None:
+    place.log_file.mkdir()
+    running = runner.prepare(place.shell_job("exit 0")).start()
+    try:
+        with pytest.raises(JobFailed, match=f"The container could not be followed: .* Is a directory: '{place.log_file}'"):
+            running.wait(60)
+    finally:
+        running.remove()
+
+
+@pytest.mark.docker
+def test_a_bug_in_the_follower_is_raised_where_the_job_is_waited_for(runner: DockerRunner, place: Workplace) -> None:
+    job = place.shell_job("exit 0")
+    running = runner.prepare(replace(job, hosts=(replace(job.hosts[0], log_file=NoLog(place.log_file)),))).start()
+    try:
+        with pytest.raises(ZeroDivisionError):
+            running.wait(60)
+    finally:
+        running.remove()
+
+
+class NoLog(type(Path())):  # type: ignore[misc]  # the class of this system's paths
+    """A log file whose opening fails as only a mistake of ours can."""
+
+    def open(self, *_: object, **__: object) -> object:
+        return 1 // 0

@@ -1,0 +1,369 @@
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import tarfile
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+import pytest
+from staging_bench import KEY, SPEC, a_channel, an_output, files, tree
+
+from localpipe.core.jobspec import JobEnd, MetricDatum, MetricDefinition, OutputForm, PropertyFileSpec
+from localpipe.core.names import S3Uri
+from localpipe.errors import JobFailed
+from localpipe.staging import Stager
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from staging_bench import Bench
+
+    from localpipe.core.jobspec import JobSpec, OutputSpec
+    from localpipe.core.ports import ObjectInfo, ObjectStore
+
+COMPLETED, FAILED, STOPPED = JobEnd.COMPLETED, JobEnd.FAILED, JobEnd.STOPPED
+
+
+def staged_spec(bench: Bench, *outputs: OutputSpec, **changes: object) -> JobSpec:
+    spec = replace(SPEC, outputs=outputs, **changes)  # type: ignore[arg-type]  # names of members
+    bench.stage(spec)
+    return spec
+
+
+def members(bench: Bench, key: str) -> dict[str, str | None]:
+    """An archive's members with their text; a link as `-> target`, a directory as None."""
+    info = bench.store.head(S3Uri("b", key))
+    assert info is not None
+    found: dict[str, str | None] = {}
+    with tarfile.open(info.path, "r:gz") as archive:
+        for member in archive:
+            content = archive.extractfile(member) if member.isreg() else None
+            found[member.name] = content.read().decode() if content else f"-> {member.linkname}" if member.issym() else None
+    return found
+
+
+# Trees
+
+
+def test_each_file_below_an_output_becomes_an_object(bench: Bench) -> None:
+    spec = staged_spec(bench, an_output("/opt/ml/out", "s3://b/run/out"))
+    bench.write("/opt/ml/out/a.csv", "A")
+    bench.write("/opt/ml/out/sub/dir/b ü.csv", "B")
+    bench.collect(spec, COMPLETED)
+    assert bench.objects() == {"run/out/a.csv": "A", "run/out/sub/dir/b ü.csv": "B"}
+
+
+def test_what_a_job_has_shut_is_opened_before_it_is_collected(bench: Bench) -> None:
+    archive = an_output("/opt/ml/model", "s3://b/model.tar.gz", form=OutputForm.TAR_GZ)
+    failure = PurePosixPath("/opt/ml/output/failure")
+    spec = staged_spec(bench, an_output("/opt/ml/out", "s3://b/out"), archive, failure_file=failure)
+    for path in ("/opt/ml/out/p/q", "/opt/ml/model/d/f", str(failure)):
+        shut = bench.write(path, path)
+        shut.chmod(0)
+        shut.parent.chmod(0)
+    (bench.root / "opt/ml").chmod(0)
+    collected = bench.collect(spec, COMPLETED)
+    assert collected.failure == str(failure)
+    assert bench.objects("out") == {"out/p/q": "/opt/ml/out/p/q"}
+    assert members(bench, "model.tar.gz") == {"d": None, "d/f": "/opt/ml/model/d/f"}
+    modes = {path.stat().st_mode & 0o777 for path in (bench.root / "opt/ml", bench.root / "opt/ml/out/p")}
+    assert modes == {0o700}
+    assert (bench.root / "opt/ml/model/d/f").stat().st_mode & 0o777 == 0o400
+
+
+def test_published_directories_stay(bench: Bench) -> None:
+    spec = staged_spec(bench, an_output("/opt/ml/out", "s3://b/out"))
+    bench.write("/opt/ml/out/sub/a", "A")
+    bench.collect(spec, COMPLETED)
+    assert tree(bench.root / "opt/ml/out") == {"sub": None}
+
+
+def test_a_prefix_with_a_trailing_slash_does_not_double_it(bench: Bench) -> None:
+    spec = staged_spec(bench, an_output("/opt/ml/out", "s3://b/out/"))
+    bench.write("/opt/ml/out/a", "A")
+    bench.collect(spec, COMPLETED)
+    assert bench.objects() == {"out/a": "A"}
+
+
+def test_an_empty_directory_writes_nothing(bench: Bench) -> None:
+    spec = staged_spec(bench, an_output("/opt/ml/out", "s3://b/out", even_if_empty=True))
+    bench.write("/opt/ml/out/sub/a", "A").unlink()
+    bench.collect(spec, COMPLETED)
+    assert bench.objects() == {}
+
+
+def test_objects_that_are_there_already_stay(bench: Bench) -> None:
+    bench.put({"out/old": "old", "out/a": "old"})
+    spec = staged_spec(bench, an_output("/opt/ml/out", "s3://b/out"))
+    bench.write("/opt/ml/out/a", "new")
+    bench.collect(spec, COMPLETED)
+    assert bench.objects() == {"out/old": "old", "out/a": "new"}
+
+
+def test_outputs_of_a_failed_job_stay_in_its_directory(bench: Bench) -> None:
+    always = frozenset({COMPLETED, FAILED})
+    spec = staged_spec(
+        bench,
+        an_output("/opt/ml/model", "s3://b/model"),
+        an_output("/opt/ml/data", "s3://b/data", published_on=always),
+    )
+    bench.write("/opt/ml/model/a", "A")
+    bench.write("/opt/ml/data/b", "B")
+    bench.collect(spec, FAILED)
+    assert bench.objects() == {"data/b": "B"}
+    assert files(bench.root / "opt/ml/model") == {"a": "A"}
+
+
+def test_links_and_special_files_are_not_uploaded(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("of this machine")
+    spec = staged_spec(bench, an_output("/opt/ml/out", "s3://b/out"))
+    out = bench.write("/opt/ml/out/a", "A").parent
+    (out / "link").symlink_to(tmp_path / "secret")
+    (out / "folder").symlink_to(tmp_path)
+    os.mkfifo(out / "fifo")
+    bench.collect(spec, COMPLETED)
+    assert bench.objects() == {"out/a": "A"}
+
+
+def test_a_directory_that_became_a_link_is_not_followed(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "failure").write_text("of this machine")
+    spec = staged_spec(
+        bench,
+        an_output("/opt/ml/output/out", "s3://b/out"),
+        an_output("/opt/ml/output/tar", "s3://b/out.tar.gz", form=OutputForm.TAR_GZ),
+        failure_file=PurePosixPath("/opt/ml/output/failure"),
+    )
+    for directory in ("out", "tar"):
+        (bench.root / "opt/ml/output" / directory).rmdir()
+    (bench.root / "opt/ml/output").rmdir()
+    (bench.root / "opt/ml/output").symlink_to(tmp_path / "secrets")
+    assert bench.collect(spec, COMPLETED).failure is None
+    assert bench.objects() == {}
+
+
+def test_an_output_that_turned_out_to_be_a_file_is_one_object(bench: Bench) -> None:
+    spec = staged_spec(
+        bench,
+        an_output("/opt/ml/attributes.json", "s3://b/out"),
+        property_files=(PropertyFileSpec(name="P", output_name="attributes.json", file_path="attributes.json"),),
+    )
+    (bench.root / "opt/ml/attributes.json").rmdir()
+    bench.write("/opt/ml/attributes.json", "{}")
+    assert bench.collect(spec, COMPLETED).property_files == {"P": "{}"}
+    assert bench.objects() == {"out/attributes.json": "{}"}
+
+
+def test_an_output_whose_directory_was_removed_writes_nothing(bench: Bench) -> None:
+    spec = staged_spec(bench, an_output("/opt/ml/out", "s3://b/out"))
+    (bench.root / "opt/ml/out").rmdir()
+    bench.collect(spec, COMPLETED)
+    assert bench.objects() == {}
+
+
+def test_outputs_that_share_a_directory_both_have_its_files(bench: Bench) -> None:
+    spec = staged_spec(bench, an_output("/opt/ml/out/sub", "s3://b/inner"), an_output("/opt/ml/out", "s3://b/outer"))
+    bench.write("/opt/ml/out/sub/a", "A")
+    bench.collect(spec, COMPLETED)
+    assert bench.objects() == {"inner/a": "A", "outer/sub/a": "A"}
+
+
+def test_what_was_downloaded_into_an_output_is_uploaded_with_it(bench: Bench) -> None:
+    bench.put({"data/a": "A"})
+    spec = staged_spec(
+        bench, an_output("/opt/ml/io", "s3://b/out"), channels=(a_channel("s3://b/data", directory="/opt/ml/io"),)
+    )
+    bench.write("/opt/ml/io/a", "changed")
+    bench.collect(spec, COMPLETED)
+    assert bench.objects() == {"data/a": "A", "out/a": "changed"}
+
+
+def test_a_file_name_that_is_no_text_fails_the_job_by_name(bench: Bench) -> None:
+    spec = staged_spec(bench, an_output("/opt/ml/out", "s3://b/out"))
+    bench.write("/opt/ml/out/bad\udcff", "A")
+    with pytest.raises(JobFailed, match=r"Output 'out': the file name 'bad\\udcff' is not UTF-8, so no object can have it"):
+        bench.collect(spec, COMPLETED)
+
+
+# Archives
+
+
+def test_an_archive_holds_the_contents_of_the_directory(bench: Bench) -> None:
+    spec = staged_spec(bench, an_output("/opt/ml/model", "s3://b/job/model.tar.gz", form=OutputForm.TAR_GZ))
+    bench.write("/opt/ml/model/weights", "W")
+    bench.write("/opt/ml/model/code/inference.py", "I")
+    (bench.root / "opt/ml/model/latest").symlink_to("weights")
+    os.mkfifo(bench.root / "opt/ml/model/fifo")
+    bench.collect(spec, COMPLETED)
+    assert members(bench, "job/model.tar.gz") == {
+        "code": None,
+        "code/inference.py": "I",
+        "latest": "-> weights",
+        "weights": "W",
+    }
+    assert files(bench.root / "opt/ml/model")["weights"] == "W"
+
+
+def test_archives_of_the_same_files_are_the_same_bytes(bench: Bench) -> None:
+    spec = staged_spec(bench, an_output("/opt/ml/model", "s3://b/model.tar.gz", form=OutputForm.TAR_GZ))
+    archives = []
+    for mode, time in ((0o600, 1), (0o666, 2_000_000_000)):
+        path = bench.write("/opt/ml/model/weights", "W" * 1000)
+        path.chmod(mode)
+        os.utime(path, (time, time))
+        bench.collect(spec, COMPLETED)
+        info = bench.store.head(S3Uri("b", "model.tar.gz"))
+        assert info is not None
+        archives.append(info.path.read_bytes())
+    assert archives[0] == archives[1]
+    header = tarfile.open(fileobj=io.BytesIO(gzip.decompress(archives[0]))).getmembers()[0]  # noqa: SIM115 - in memory
+    assert (header.uid, header.gid, header.uname, header.gname, header.mtime, header.mode) == (
+        0,
+        0,
+        "root",
+        "root",
+        0,
+        0o644,
+    )
+
+
+@pytest.mark.parametrize(("even_if_empty", "written"), [(True, {}), (False, None)])
+def test_an_empty_archive_is_written_where_the_output_says_so(
+    bench: Bench, *, even_if_empty: bool, written: dict[str, str] | None
+) -> None:
+    output = an_output("/opt/ml/model", "s3://b/model.tar.gz", form=OutputForm.TAR_GZ, even_if_empty=even_if_empty)
+    bench.collect(staged_spec(bench, output), COMPLETED)
+    there = bench.store.head(S3Uri("b", "model.tar.gz")) is not None
+    assert (members(bench, "model.tar.gz") if there else None) == written
+
+
+# What the job's description needs
+
+
+def test_property_files_are_read_from_the_published_objects(bench: Bench) -> None:
+    spec = staged_spec(
+        bench,
+        an_output("/opt/ml/out", "s3://b/out", name="evaluation"),
+        property_files=(
+            PropertyFileSpec(name="Report", output_name="evaluation", file_path="sub/evaluation.json"),
+            PropertyFileSpec(name="Missing", output_name="evaluation", file_path="nothing.json"),
+        ),
+    )
+    bench.write("/opt/ml/out/sub/evaluation.json", '{"mse": 1}')
+    assert bench.collect(spec, COMPLETED).property_files == {"Report": '{"mse": 1}'}
+
+
+def test_an_output_that_is_not_published_gives_no_property_file(bench: Bench) -> None:
+    bench.put({"out/r.json": "of an earlier run"})
+    spec = staged_spec(
+        bench,
+        an_output("/opt/ml/out", "s3://b/out"),
+        property_files=(PropertyFileSpec(name="R", output_name="out", file_path="r.json"),),
+    )
+    assert bench.collect(spec, FAILED).property_files == {}
+
+
+def test_metrics_come_from_the_log(bench: Bench) -> None:
+    spec = staged_spec(bench, metrics=(MetricDefinition(name="loss", regex=r"loss=(\S+)$"),))
+    bench.write("../logs/algo-1.log", b"loss=2\r\n\xff\xfe loss=1.5\nno newline loss=0.5")
+    assert bench.collect(spec, COMPLETED, now=7.0).metrics == (MetricDatum(name="loss", value=0.5, at=7.0),)
+
+
+def test_a_job_without_a_log_has_no_metrics(bench: Bench) -> None:
+    spec = staged_spec(bench, metrics=(MetricDefinition(name="loss", regex="loss=(.*)"),))
+    assert bench.collect(spec, COMPLETED).metrics == ()
+
+
+def test_the_failure_file_is_cut_at_1024_characters(bench: Bench) -> None:
+    spec = staged_spec(bench, failure_file=PurePosixPath("/opt/ml/output/failure"))
+    assert bench.collect(spec, FAILED).failure is None
+    bench.write("/opt/ml/output/failure", "ü" * 5000)
+    assert bench.collect(spec, FAILED).failure == "ü" * 1024
+    bench.write("/opt/ml/output/failure", b"bad \xff")
+    assert bench.collect(spec, FAILED).failure == "bad \ufffd"
+
+
+@pytest.mark.parametrize(
+    ("written", "message", "undecodable"),
+    [
+        (b"all fine", "all fine", False),
+        (b"", "", False),
+        (b"a" * 5000, "a" * 1024, False),
+        (b"a" * 1023 + "ü".encode() + b"more", "a" * 1023, False),
+        (b"bad \xff", None, True),
+        (b"cut \xc3", None, True),
+    ],
+)
+def test_the_message_file_is_cut_at_1024_bytes(
+    bench: Bench, written: bytes, message: str | None, *, undecodable: bool
+) -> None:
+    spec = staged_spec(bench, message_file=PurePosixPath("/opt/ml/output/message"))
+    bench.write("/opt/ml/output/message", written)
+    collected = bench.collect(spec, COMPLETED)
+    assert (collected.exit_message, collected.message_undecodable) == (message, undecodable)
+
+
+def test_a_message_that_is_no_file_is_none(bench: Bench) -> None:
+    spec = staged_spec(bench, message_file=PurePosixPath("/opt/ml/output/message"))
+    (bench.root / "opt/ml/output").mkdir()
+    os.mkfifo(bench.root / "opt/ml/output/message")
+    collected = bench.collect(spec, COMPLETED)
+    assert (collected.exit_message, collected.message_undecodable) == (None, False)
+
+
+# Again after a crash
+
+
+class Crash(BaseException):
+    """The process is killed."""
+
+
+class CrashingStore:
+    """A store whose process is killed before its nth put."""
+
+    def __init__(self, store: ObjectStore, puts: int) -> None:
+        self._store, self._puts = store, puts
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    def put(self, *args: object, **options: object) -> ObjectInfo:
+        if not self._puts:
+            raise Crash
+        self._puts -= 1
+        return self._store.put(*args, **options)  # type: ignore[arg-type]  # passed on unchanged
+
+
+@pytest.mark.parametrize("puts", range(6))
+def test_collecting_again_after_a_crash_between_puts_ends_the_same(bench: Bench, puts: int) -> None:
+    spec = staged_spec(
+        bench,
+        an_output("/opt/ml/out", "s3://b/out"),
+        an_output("/opt/ml/model", "s3://b/model.tar.gz", form=OutputForm.TAR_GZ),
+        an_output("/opt/ml/more/inner", "s3://b/inner"),
+        an_output("/opt/ml/more", "s3://b/more"),
+        property_files=(PropertyFileSpec(name="R", output_name="out", file_path="r.json"),),
+    )
+    for path in ("out/r.json", "out/z", "model/weights", "more/inner/x"):
+        bench.write(f"/opt/ml/{path}", path)
+    stager = Stager(
+        store=CrashingStore(bench.store, puts),  # type: ignore[arg-type]  # the rest is the inner store's
+        attempt_dir=lambda _: bench.attempt_dir,
+        nearest_prefix=lambda _: None,
+    )
+    staged = stager.stage(spec, KEY, {}, anew=False, overlays=False)
+    if puts < 5:
+        with pytest.raises(Crash):
+            stager.collect(spec, staged, COMPLETED, now=1.0)
+    assert bench.collect(spec, COMPLETED).property_files == {"R": "out/r.json"}
+    assert members(bench, "model.tar.gz") == {"weights": "model/weights"}
+    bench.store.delete(S3Uri("b", "model.tar.gz"))
+    assert bench.objects() == {
+        "inner/x": "more/inner/x",
+        "more/inner/x": "more/inner/x",
+        "out/r.json": "out/r.json",
+        "out/z": "out/z",
+    }
