@@ -1,0 +1,332 @@
+"""PURE: AWS image URI → the stand-in that localpipe can make for it, what differs, and what to type where none is there.
+
+Only repository and tag drive the choice; account, region and host suffix are ignored. A tag that is not in the tables is
+never answered by a neighbour's stand-in: it is refused with the known tags, and the user may map it under `[images]`.
+Follows: containers.md section 5; practice.md "Scripts: what breaks a naive container".
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from posixpath import commonprefix
+from typing import TYPE_CHECKING
+
+from localpipe.errors import NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+PythonVersion = tuple[int, int]
+
+PREFERRED_PYTHON: PythonVersion = (3, 11)
+"""The Python of the stand-ins: the newest for which pandas 1.5 and scikit-learn 1.1 have wheels."""
+
+IMAGE_ENVIRONMENT: Mapping[str, str] = {"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
+"""Variables that the images set, and that a process in a virtual environment needs too. Below the job's own."""
+
+_ECR_HOST = re.compile(r"(?P<account>\d{12})\.dkr\.ecr(?P<fips>-fips)?\.(?P<region>[a-z0-9-]+)\.(?P<suffix>[a-z0-9.-]+)")
+_LOCAL_PREFIX = "localpipe/"
+_EXACT_SUFFIX = "-exact"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageRef:
+    """The parts of an image URI. `account` and `region` are empty where the host is not an ECR registry.
+
+    `host` is empty for a bare name; `repository` may have slashes. `tag` and `digest` are empty where not given.
+    """
+
+    uri: str
+    host: str = ""
+    account: str = ""
+    region: str = ""
+    suffix: str = ""
+    fips: bool = False
+    repository: str
+    tag: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StandIn:
+    """What localpipe makes in place of an AWS image.
+
+    `pins` are complete: with the pins that all families share (`containers/python-base/requirements.txt`) nothing else is
+    installed. `pythons` are the Python versions for which every pin has a wheel. `program` is the folder below
+    `containers/` with the family's own programs, empty for none. `notes`: what differs from the image that was asked for.
+    """
+
+    family: str
+    tag: str
+    exact: bool
+    framework: str
+    version: str
+    pins: tuple[str, ...]
+    pythons: tuple[PythonVersion, ...]
+    program: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """`scikit-learn:1.2-1`: how the command line calls it."""
+        return f"{self.family}:{self.tag}{_EXACT_SUFFIX if self.exact else ''}"
+
+    @property
+    def local_image(self) -> str:
+        """The name of the local image: `localpipe/scikit-learn:1.2-1`."""
+        return f"{_LOCAL_PREFIX}{self.name}"
+
+    @property
+    def build_command(self) -> str:
+        """What to type to have the image."""
+        return f"localpipe images build {self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Absence:
+    """Why no image is there for a URI, and what helps."""
+
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Tag:
+    """One row of a family's table: the pins beside the shared ones; `exact` the pins of the tag's own version."""
+
+    version: str
+    pins: tuple[str, ...]
+    pythons: tuple[PythonVersion, ...]
+    exact_version: str = ""
+    exact_pins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Family:
+    """A family of AWS images: one repository. `variants` are the endings that a tag may carry besides its version."""
+
+    name: str
+    repository: str
+    framework: str
+    tags: Mapping[str, _Tag]
+    variants: tuple[str, ...] = ("",)
+    program: str = ""
+
+
+# numpy 1.23 is the last with the aliases np.int, np.float, np.bool that scripts of the time of these tags use; pandas 1.5
+# the last whose get_dummies gives 0/1 (practice.md).
+_OLD_DATA = ("numpy==1.23.5", "pandas==1.5.3", "pytz==2026.6", "scipy==1.10.1", "threadpoolctl==3.8.0")
+_NEW_DATA = ("numpy==1.26.4", "pandas==2.2.3", "pytz==2026.6", "scipy==1.13.1", "threadpoolctl==3.8.0", "tzdata==2026.6")
+_OLD_PYTHONS: tuple[PythonVersion, ...] = ((3, 10), (3, 11))
+_NEW_PYTHONS: tuple[PythonVersion, ...] = ((3, 10), (3, 11), (3, 12))
+
+
+def _sklearn(version: str, *, old: bool) -> _Tag:
+    data, pythons = (_OLD_DATA, _OLD_PYTHONS) if old else (_NEW_DATA, _NEW_PYTHONS)
+    return _Tag(version=version, pins=(*data, f"scikit-learn=={version}"), pythons=pythons)
+
+
+def _xgboost(exact_version: str, *, old: bool, version: str = "3.2.0") -> _Tag:
+    """`exact_version` is what the AWS image holds; `version` the small CPU-only wheel that stands for it by default."""
+    data, pythons = (_OLD_DATA, _OLD_PYTHONS) if old else (_NEW_DATA, _NEW_PYTHONS)
+    data = (*data, f"scikit-learn=={'1.1.3' if old else '1.4.2'}")
+    exact = () if exact_version == version else (*data, f"xgboost=={exact_version}")
+    pins = (*data, f"xgboost-cpu=={version}")
+    return _Tag(version=version, pins=pins, pythons=pythons, exact_version=exact_version, exact_pins=exact)
+
+
+_CPU_PY3 = ("-cpu-py3", "")
+_BASE_PYTHON = {"1.0": _Tag(version="", pins=(), pythons=_NEW_PYTHONS)}
+
+_FAMILIES: tuple[_Family, ...] = (
+    _Family(
+        name="scikit-learn",
+        repository="sagemaker-scikit-learn",
+        framework="scikit-learn",
+        variants=_CPU_PY3,
+        tags={
+            "0.20.0": _sklearn("1.1.3", old=True),
+            "0.23-1": _sklearn("1.1.3", old=True),
+            "1.0-1": _sklearn("1.1.3", old=True),
+            "1.2-1": _sklearn("1.2.2", old=True),
+            "1.4-2": _sklearn("1.4.2", old=False),
+        },
+    ),
+    _Family(
+        name="xgboost",
+        repository="sagemaker-xgboost",
+        framework="XGBoost",
+        variants=_CPU_PY3,
+        program="xgboost/algorithm",
+        tags={
+            "0.90-1": _xgboost("0.90", old=True),
+            "0.90-2": _xgboost("0.90", old=True),
+            "1.0-1": _xgboost("1.0.2", old=True),
+            "1.2-1": _xgboost("1.2.1", old=True),
+            "1.2-2": _xgboost("1.2.1", old=True),
+            "1.3-1": _xgboost("1.3.3", old=True),
+            "1.5-1": _xgboost("1.5.2", old=True),
+            "1.7-1": _xgboost("1.7.6", old=False),
+            "3.0-5": _xgboost("3.0.5", old=False, version="3.0.5"),
+        },
+    ),
+    _Family(name="base-python-38", repository="sagemaker-base-python-38", framework="Python", tags=_BASE_PYTHON),
+    _Family(name="base-python-310", repository="sagemaker-base-python-310", framework="Python", tags=_BASE_PYTHON),
+)
+_BY_REPOSITORY = {family.repository: family for family in _FAMILIES}
+_BY_NAME = {family.name: family for family in _FAMILIES}
+
+
+def parse_image_uri(uri: str) -> ImageRef:
+    """Split an image URI: `[host/]repository[:tag][@digest]`; the host of ECR is split further."""
+    rest, _, digest = uri.partition("@")
+    first, slash, remainder = rest.partition("/")
+    is_host = bool(slash) and ("." in first or ":" in first or first == "localhost")
+    host, path = (first, remainder) if is_host else ("", rest)
+    repository, _, tag = path.partition(":")
+    ecr = _ECR_HOST.fullmatch(host)
+    if not ecr:
+        return ImageRef(uri=uri, host=host, repository=repository, tag=tag, digest=digest)
+    return ImageRef(
+        uri=uri,
+        host=host,
+        account=ecr["account"],
+        region=ecr["region"],
+        suffix=ecr["suffix"],
+        fips=bool(ecr["fips"]),
+        repository=repository,
+        tag=tag,
+        digest=digest,
+    )
+
+
+def stand_in(ref: ImageRef, *, exact: bool = False) -> StandIn | None:
+    """The stand-in for an AWS image, or None: not an image of a known family, or a tag that the family has not.
+
+    A local name (`localpipe/xgboost:1.5-1`) is a stand-in by itself, so that `[images]` may map to it.
+    `exact`: the framework version that the tag names, where the default is a smaller one.
+    """
+    if ref.repository.startswith(_LOCAL_PREFIX) and not ref.host:
+        family = _BY_NAME.get(ref.repository.removeprefix(_LOCAL_PREFIX))
+        wanted = exact or ref.tag.endswith(_EXACT_SUFFIX)
+        return _of(family, ref.tag.removesuffix(_EXACT_SUFFIX), exact=wanted) if family else None
+    family = _BY_REPOSITORY.get(ref.repository)
+    return _of(family, _version_of(family, ref.tag), exact=exact) if family else None
+
+
+def named(name: str) -> StandIn:
+    """The stand-in called `scikit-learn:1.2-1` (or by its local image's name). Raises NotFound with near names."""
+    found = stand_in(parse_image_uri(_LOCAL_PREFIX + name.removeprefix(_LOCAL_PREFIX)))
+    if found is None:
+        known = [each.name for each in all_stand_ins()]
+        raise NotFound("stand-in image", name, difflib.get_close_matches(name, known, n=3, cutoff=0.5))
+    return found
+
+
+def all_stand_ins() -> tuple[StandIn, ...]:
+    """Every stand-in with its default versions, by family and tag."""
+    found = (_of(family, tag, exact=False) for family in _FAMILIES for tag in family.tags)
+    return tuple(each for each in found if each)
+
+
+def mapped(uri: str, mappings: Mapping[str, str]) -> str | None:
+    """The local image that the user's `[images]` gives for a URI: the first pattern that fits, in the order written."""
+    return next((image for pattern, image in mappings.items() if fnmatchcase(uri, pattern)), None)
+
+
+def candidates(uri: str, mappings: Mapping[str, str], *, exact: bool = False) -> tuple[str, ...]:
+    """Local images that may serve a URI, best first: the true image by its own name, then the stand-in.
+
+    A mapping of the user's is the only candidate: what they asked for is there or it is missing, never replaced unseen.
+    """
+    image = mapped(uri, mappings)
+    if image is not None:
+        return (image,)
+    found = stand_in(parse_image_uri(uri), exact=exact)
+    return (uri, found.local_image) if found else (uri,)
+
+
+def notes(uri: str, local_image: str, mappings: Mapping[str, str], *, exact: bool = False) -> tuple[str, ...]:
+    """What differs when `local_image` serves `uri`; nothing for the true image or one that the user mapped."""
+    found = None if mapped(uri, mappings) else stand_in(parse_image_uri(uri), exact=exact)
+    return found.notes if found and found.local_image == local_image else ()
+
+
+def absence(uri: str, mappings: Mapping[str, str], *, exact: bool = False) -> Absence:
+    """Why no candidate for `uri` is there (the caller has looked), and the command that helps."""
+    target = mapped(uri, mappings)
+    found = stand_in(parse_image_uri(target or uri), exact=exact)
+    if target is not None:
+        return _mapped_absence(target, found)
+    if found is not None:
+        reason = f"neither the image nor its stand-in {found.local_image} is on this machine."
+        return Absence(reason=reason, remedy=f"Build the stand-in: `{found.build_command}`.")
+    return unknown(uri, example="my-image:latest", otherwise=f"or have the image itself: `docker pull {uri}`")
+
+
+def unknown(uri: str, *, example: str, otherwise: str) -> Absence:
+    """Why a URI has no stand-in, and how to map it, to `example` for instance; `otherwise`: the runner's own alternative."""
+    ref = parse_image_uri(uri)
+    family = _BY_REPOSITORY.get(ref.repository)
+    if family is None:
+        reason, target = "localpipe has no stand-in for this repository.", example
+    else:
+        near = _nearest(ref.tag, family.tags)
+        reason = f"localpipe has no stand-in for tag {ref.tag!r} of {ref.repository}; it has {', '.join(family.tags)}."
+        target = f"{_LOCAL_PREFIX}{family.name}:{near}"
+    pattern = f"*/{ref.repository}:{ref.tag}*" if ref.host and ref.tag else uri
+    remedy = f'Map it in localpipe.toml under [images], for example "{pattern}" = "{target}"'
+    return Absence(reason=reason, remedy=f"{remedy}, {otherwise}.")
+
+
+def _mapped_absence(target: str, found: StandIn | None) -> Absence:
+    reason = f"[images] in localpipe.toml maps it to {target}, which is not on this machine."
+    if found is not None:
+        return Absence(reason=reason, remedy=f"Build it: `{found.build_command}`.")
+    return Absence(reason=reason, remedy="Build or pull that image, or change the mapping.")
+
+
+def _version_of(family: _Family, tag: str) -> str:
+    """The version in a tag: `1.2-1-cpu-py3` and `1.2-1` are the same image."""
+    return next((tag.removesuffix(variant) for variant in family.variants if variant and tag.endswith(variant)), tag)
+
+
+def _of(family: _Family, tag: str, *, exact: bool) -> StandIn | None:
+    row = family.tags.get(tag)
+    if row is None:
+        return None
+    exact = exact and bool(row.exact_pins)
+    version = row.exact_version if exact else row.version
+    return StandIn(
+        family=family.name,
+        tag=tag,
+        exact=exact,
+        framework=family.framework,
+        version=version,
+        pins=row.exact_pins if exact else row.pins,
+        pythons=row.pythons,
+        program=family.program,
+        notes=_differences(family, tag, version, row.exact_version),
+    )
+
+
+def _differences(family: _Family, tag: str, version: str, exact_version: str) -> tuple[str, ...]:
+    """What to say where the version is not of the tag's own series: `1.2-1` holds a 1.2."""
+    if not version:
+        return (f"Python {dotted(PREFERRED_PYTHON)} stands for {family.name}:{tag}",)
+    if version == exact_version or version.startswith(f"{tag.partition('-')[0]}."):
+        return ()
+    return (f"{family.framework} {version} stands for {tag}",)
+
+
+def dotted(version: PythonVersion) -> str:
+    """`3.11`."""
+    return ".".join(map(str, version))
+
+
+def _nearest(tag: str, known: Iterable[str]) -> str:
+    """The known tag with the longest beginning in common; the newest of several."""
+    return max(reversed(list(known)), key=lambda each: len(commonprefix([tag, each])))

@@ -1,0 +1,243 @@
+"""For the process runner: virtual environments with the same pins as the images, made once by uv and kept per user.
+
+An environment is made at its final place, since console scripts carry their interpreter's path; a marker file written last
+makes it valid, and a lock keeps two processes from making the same one.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uv
+
+from localpipe.errors import ImageMissing
+from localpipe.images import catalogue
+from localpipe.images.catalogue import PREFERRED_PYTHON, dotted
+from localpipe.images.resources import shared_pins
+from localpipe.images.wheels import (
+    CACHE_REMEDY,
+    MARKER,
+    alias_wheels,
+    aliases,
+    digest,
+    filled,
+    is_source_only,
+    program_digest,
+    program_wheel,
+    run_uv,
+    source_wheels,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from localpipe.images.catalogue import PythonVersion, StandIn
+
+_UNKNOWN = "give an interpreter for images without a stand-in (setting `python`), or use the Docker runner"
+_EXAMPLE = "localpipe/scikit-learn:1.2-1"
+_VERSION = "import sys; print(*sys.version_info[:2])"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interpreter:
+    """A Python on this machine. `path` is resolved, so that two names of one interpreter give the same environment."""
+
+    path: Path
+    version: PythonVersion
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvironmentStatus:
+    """What serves an image URI in the process runner.
+
+    `path`: the environment's root, whose `bin` goes first on PATH; None where there can be none, then `reason` and `remedy`
+    say why and what helps. `ready`: it exists; otherwise `ensure` makes it. `notes`: what differs from the image that was
+    asked for.
+    """
+
+    image_uri: str
+    path: Path | None
+    ready: bool = False
+    reason: str = ""
+    remedy: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environments:
+    """The environments of one user under one set of settings.
+
+    `cache`: localpipe's own cache directory. `mappings`: the `[images]` of localpipe.toml; one that names a stand-in
+    (`localpipe/xgboost:1.5-1`) counts here. `base_python`: the interpreter that environments are made with, None to look for
+    one. `unknown_python`: the interpreter that serves images without a stand-in, None to refuse them. `exact`: framework
+    versions as the tags name them.
+    """
+
+    cache: Path
+    containers: Path
+    mappings: Mapping[str, str]
+    base_python: Path | None = None
+    unknown_python: Path | None = None
+    exact: bool = False
+
+    def environment(self, image_uri: str) -> EnvironmentStatus:
+        """What serves the image; makes nothing."""
+        stand_in = self._stand_in(image_uri)
+        if stand_in is None:
+            return self._without_stand_in(image_uri)
+        interpreter = self._interpreter(stand_in)
+        if interpreter is None:
+            return _no_python(image_uri, stand_in, self.base_python)
+        path = self._place(stand_in, interpreter)
+        ready = (path / MARKER).exists()
+        if not ready and not _can_be_made(path):
+            reason = f"its environment cannot be made: the cache {self.cache} cannot be written."
+            return EnvironmentStatus(image_uri=image_uri, path=None, reason=reason, remedy=CACHE_REMEDY)
+        return EnvironmentStatus(
+            image_uri=image_uri,
+            path=path,
+            ready=ready,
+            notes=self._notes(image_uri, stand_in, interpreter),
+        )
+
+    def ensure(self, image_uri: str, say: Callable[[str], None]) -> Path:
+        """Return the environment's root, making it first if need be; `say` hears what goes on.
+
+        Raises ImageMissing if there can be none, RunnerUnavailable if its packages cannot be had.
+        """
+        status = self.environment(image_uri)
+        if status.path is None:
+            raise ImageMissing(image_uri, status.reason, status.remedy)
+        stand_in = self._stand_in(image_uri)
+        interpreter = self._interpreter(stand_in) if stand_in else None
+        if stand_in and interpreter and not status.ready:
+            self._make(stand_in, interpreter, status.path, say)
+        return status.path
+
+    def _stand_in(self, image_uri: str) -> StandIn | None:
+        target = catalogue.mapped(image_uri, self.mappings) or image_uri
+        return catalogue.stand_in(catalogue.parse_image_uri(target), exact=self.exact)
+
+    def _notes(self, image_uri: str, stand_in: StandIn, interpreter: Interpreter) -> tuple[str, ...]:
+        notes = () if catalogue.mapped(image_uri, self.mappings) else stand_in.notes
+        if interpreter.version == PREFERRED_PYTHON:
+            return notes
+        running, preferred = dotted(interpreter.version), dotted(PREFERRED_PYTHON)
+        return (*notes, f"{stand_in.name} runs on Python {running} instead of {preferred}")
+
+    def _without_stand_in(self, image_uri: str) -> EnvironmentStatus:
+        if self.unknown_python is None:
+            absence = catalogue.unknown(image_uri, example=_EXAMPLE, otherwise=_UNKNOWN)
+            return EnvironmentStatus(image_uri=image_uri, path=None, reason=absence.reason, remedy=absence.remedy)
+        root = _own_root(self.unknown_python, Path.home())
+        if root is None:
+            return _shared_root(image_uri, self.unknown_python)
+        notes = (f"{self.unknown_python} serves {image_uri}",)
+        return EnvironmentStatus(image_uri=image_uri, path=root, ready=True, notes=notes)
+
+    def _place(self, stand_in: StandIn, interpreter: Interpreter) -> Path:
+        own = program_digest(stand_in, self.containers)
+        pins = (*shared_pins(self.containers), *stand_in.pins, *aliases(stand_in.pins))
+        content = digest(*pins, own, str(interpreter.path))
+        return self.cache / "environments" / f"{stand_in.name.replace(':', '-')}-{content}"
+
+    def _interpreter(self, stand_in: StandIn) -> Interpreter | None:
+        """The Python to make the environment with: the one given; else 3.11, else the running one if the pins fit it."""
+        usable = (each for each in self._interpreters if each.version in stand_in.pythons)
+        return next(usable, None)
+
+    @cached_property
+    def _interpreters(self) -> tuple[Interpreter, ...]:
+        """The interpreters to choose from, best first."""
+        if self.base_python is not None:
+            return _asked(self.base_python)
+        running = Interpreter(path=Path(sys.executable).resolve(), version=sys.version_info[:2])
+        if running.version == PREFERRED_PYTHON:
+            return (running,)
+        return (*_found_by_uv(PREFERRED_PYTHON), running)
+
+    def _make(self, stand_in: StandIn, interpreter: Interpreter, path: Path, say: Callable[[str], None]) -> None:
+        with filled(path) as empty, tempfile.TemporaryDirectory() as scratch:
+            if not empty:
+                return
+            say(f"Making the environment for {stand_in.name} with Python {dotted(interpreter.version)} (once)")
+            shared = shared_pins(self.containers)
+            source = source_wheels(shared, self.cache)
+            downloaded = [pin for pin in shared if not is_source_only(pin)]
+            program = [program_wheel(stand_in, self.containers, Path(scratch))] if stand_in.program else []
+            other_names = alias_wheels(stand_in.pins, Path(scratch))
+            run_uv("venv", "--allow-existing", f"--python={interpreter.path}", str(path))
+            _install(path, [*map(str, sorted(source.glob("*.whl"))), *downloaded])
+            # After the shared packages: the family's own `train` takes the place of the toolkit's.
+            _install(path, [*stand_in.pins, *map(str, (*program, *other_names))])
+            say(f"Made {path}")
+
+
+def _install(path: Path, what: Sequence[str]) -> None:
+    if what:
+        options = ["--no-deps", "--only-binary=:all:", "--compile-bytecode", f"--python={path / 'bin' / 'python'}"]
+        run_uv("pip", "install", *options, *what)
+
+
+def _own_root(python: Path, home: Path) -> Path | None:
+    """The virtual environment or installation that an interpreter belongs to: a job sees all of it.
+
+    None for a link's target or a wrapper that belongs to none, and where somebody's home or `~/.local` would be shown.
+    """
+    named, real = python.absolute().parents[1], python.resolve().parents[1]
+    if (named / "pyvenv.cfg").exists():
+        root = named
+    elif any(real.glob("lib*/python3*/os.py")):
+        root = real
+    else:
+        return None
+    return None if root in {home / ".local", home, *home.parents} else root
+
+
+def _shared_root(image_uri: str, python: Path) -> EnvironmentStatus:
+    return EnvironmentStatus(
+        image_uri=image_uri,
+        path=None,
+        reason=f"the setting `python` names {python}, which has no directory of its own that jobs could be shown.",
+        remedy=f"Make a virtual environment (`{python} -m venv DIRECTORY`) and name the Python in it.",
+    )
+
+
+def _asked(python: Path) -> tuple[Interpreter, ...]:
+    """The interpreter at a path, or nothing if it does not run."""
+    try:
+        outcome = subprocess.run([str(python), "-c", _VERSION], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ()
+    major, minor = outcome.stdout.split()
+    return (Interpreter(path=python.resolve(), version=(int(major), int(minor))),)
+
+
+def _found_by_uv(version: PythonVersion) -> tuple[Interpreter, ...]:
+    """An installed Python of this version that uv knows of; nothing is downloaded."""
+    command = [uv.find_uv_bin(), "python", "find", "--system", "--no-project", "--no-python-downloads", dotted(version)]
+    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
+    return (Interpreter(path=Path(outcome.stdout.strip()).resolve(), version=version),) if outcome.returncode == 0 else ()
+
+
+def _no_python(image_uri: str, stand_in: StandIn, base_python: Path | None) -> EnvironmentStatus:
+    known = ", ".join(map(dotted, stand_in.pythons))
+    where = f"{base_python} is none of these" if base_python else "this machine has none of these"
+    return EnvironmentStatus(
+        image_uri=image_uri,
+        path=None,
+        reason=f"its stand-in {stand_in.name} needs Python {known}, and {where}.",
+        remedy=f"Install one (`uv python install {dotted(PREFERRED_PYTHON)}`), or use the Docker runner.",
+    )
+
+
+def _can_be_made(path: Path) -> bool:
+    """Whether the user may make this path below its nearest existing parent."""
+    return os.access(next((parent for parent in path.parents if os.path.exists(parent)), path.anchor), os.W_OK | os.X_OK)  # noqa: PTH110 - never raises

@@ -1,0 +1,224 @@
+"""Wheels for the stand-ins: downloaded by pip for the image's Python, or made here where a project publishes only source.
+
+A downloaded set lies in a folder named after its requirements and target; a marker file written last makes it valid, so a
+second build needs no network.
+"""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import hashlib
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import uv
+
+from localpipe.errors import RunnerUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from localpipe.images.catalogue import PythonVersion, StandIn
+
+MARKER = ".complete"
+CACHE_REMEDY = "Set XDG_CACHE_HOME to a directory that you can write."
+_ERROR_LINES = 6
+_MANYLINUX = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_26", "manylinux_2_24", "manylinux_2_17", "manylinux2014")
+_OLD_MANYLINUX = ("manylinux2010", "manylinux1")
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_SOURCE_ONLY = ("sagemaker-training", "inotify_simple")
+_KNOWN_AS = {"xgboost-cpu": "xgboost"}
+_GETHOSTNAME = b'"""Stands for the C helper that MPI runs preload; nothing else uses it, and the stand-ins have no MPI."""\n'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What the wheels must fit: a Python version and a machine as Linux calls it (`x86_64`, `aarch64`)."""
+
+    python: PythonVersion
+    machine: str
+
+
+def is_source_only(requirement: str) -> bool:
+    """Whether the project publishes no wheel, so that `source_wheels` makes it."""
+    return requirement.partition("==")[0] in _SOURCE_ONLY
+
+
+def wheelhouse(requirements: Sequence[str], target: Target, cache: Path) -> Path:
+    """The folder with a wheel of each requirement (no dependencies), downloaded unless it is there already.
+
+    Raises RunnerUnavailable with pip's last lines.
+    """
+    python = "".join(map(str, target.python))
+    folder = cache / "wheels" / f"cp{python}-{target.machine}-{digest(*requirements)}"
+    platforms = [f"--platform={name}_{target.machine}" for name in (*_MANYLINUX, *_OLD_MANYLINUX)]
+    with filled(folder) as empty:
+        if empty and requirements:
+            options = ["--no-deps", "--only-binary=:all:", f"--python-version={python}", "--implementation=cp", *platforms]
+            _pip("download", *options, "--dest", str(folder), *requirements)
+    return folder
+
+
+def source_wheels(shared_pins: Sequence[str], cache: Path) -> Path:
+    """The folder with the wheels of the shared pins that have none on the index; they fit any Python and machine.
+
+    The toolkit's sources are AWS's own, unchanged; only its C extension, a helper for MPI, is left out, so that no compiler
+    is needed. Raises RunnerUnavailable with pip's last lines.
+    """
+    wanted = sorted(pin for pin in shared_pins if is_source_only(pin))
+    folder = cache / "wheels" / f"source-{digest(*wanted)}"
+    with filled(folder) as empty, tempfile.TemporaryDirectory() as scratch:
+        if empty:
+            for pin in wanted:
+                _pip("download", "--no-deps", "--no-binary=:all:", "--dest", scratch, pin)
+            for archive in sorted(Path(scratch).glob("*.tar.gz")):
+                wheel_from_source(archive, folder)
+    return folder
+
+
+def program_wheel(stand_in: StandIn, containers: Path, folder: Path) -> Path:
+    """Write the wheel of a family's own program into `folder`; its `train` replaces the toolkit's.
+
+    The program learns which tag it stands for from the file `tag.txt` in its package.
+    """
+    source = containers / stand_in.program
+    files = {path.relative_to(source).as_posix(): path.read_bytes() for path in sorted(source.rglob("*.py"))}
+    package = next(iter(files)).partition("/")[0]
+    files[f"{package}/tag.txt"] = stand_in.tag.encode()
+    return pure_wheel(folder, package, "1", files, {"train": f"{package}.train:main"})
+
+
+def program_digest(stand_in: StandIn, containers: Path) -> str:
+    """Eight hexadecimal digits that change with the family's own program."""
+    paths = sorted((containers / stand_in.program).rglob("*.py")) if stand_in.program else []
+    return digest(*(path.read_text() for path in paths))
+
+
+def aliases(pins: Sequence[str]) -> tuple[str, ...]:
+    """The pins under the names by which scripts and their requirements know the same packages: `xgboost==3.2.0`."""
+    split = (pin.partition("==") for pin in pins)
+    return tuple(f"{_KNOWN_AS[name]}=={version}" for name, _, version in split if name in _KNOWN_AS)
+
+
+def alias_wheels(pins: Sequence[str], folder: Path) -> tuple[Path, ...]:
+    """Write an empty wheel for each of the `aliases`, so that `pip install xgboost` in a job finds it installed."""
+    split = (alias.partition("==") for alias in aliases(pins))
+    return tuple(pure_wheel(folder, name, version, {}, {}) for name, _, version in split)
+
+
+def pure_wheel(folder: Path, name: str, version: str, files: Mapping[str, bytes], scripts: Mapping[str, str]) -> Path:
+    """Write a wheel of pure Python: `files` by their path in site-packages, console scripts as name → `module:function`.
+
+    The same content gives the same bytes.
+    """
+    info = f"{name}-{version}.dist-info"
+    entry_points = "".join(f"{script} = {function}\n" for script, function in scripts.items())
+    contents = {
+        **files,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
+        f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: localpipe\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/entry_points.txt": f"[console_scripts]\n{entry_points}".encode(),
+    }
+    record = "".join(f"{path},sha256={_record_hash(data)},{len(data)}\n" for path, data in contents.items())
+    wheel = folder / f"{name}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, data in {**contents, f"{info}/RECORD": f"{record}{info}/RECORD,,\n".encode()}.items():
+            archive.writestr(zipfile.ZipInfo(path, _EPOCH), data)
+    return wheel
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock file beside `path`, so that two processes never make the same thing at once.
+
+    Raises RunnerUnavailable if nothing can be written there.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name(f"{path.name}.lock").open("w")
+    except OSError as error:
+        raise RunnerUnavailable(f"The cache {path.parent} cannot be written: {error.strerror}.", CACHE_REMEDY) from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def filled(folder: Path) -> Iterator[bool]:
+    """Yield whether `folder` is to be filled; it exists, is empty then, and counts as filled if the block succeeds.
+
+    A folder that a killed process left half filled is emptied first.
+    """
+    with locked(folder):
+        complete = (folder / MARKER).exists()
+        if not complete:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+        yield not complete
+        (folder / MARKER).touch()
+
+
+def wheel_from_source(archive: Path, folder: Path) -> Path:
+    """Write a wheel of the Python sources in an sdist, which lie in its root or in `src`, into `folder`."""
+    with tarfile.open(archive) as sdist:
+        texts = {m.name: f.read() for m in sdist.getmembers() if m.name.endswith(".py") and (f := sdist.extractfile(m))}
+    root, version = _name_and_version(archive)
+    inside = {PurePosixPath(*PurePosixPath(name).parts[1:]): data for name, data in texts.items()}
+    below_src = {path.relative_to("src").as_posix(): data for path, data in inside.items() if path.parts[0] == "src"}
+    modules = below_src or {str(path): data for path, data in inside.items() if path.parts[0] in {root, f"{root}.py"}}
+    scripts = {}
+    if root == "sagemaker_training":
+        modules["gethostname.py"] = _GETHOSTNAME
+        scripts["train"] = "sagemaker_training.cli.train:main"
+    return pure_wheel(folder, root, version, modules, scripts)
+
+
+def _name_and_version(archive: Path) -> tuple[str, str]:
+    name, _, version = archive.name.removesuffix(".tar.gz").rpartition("-")
+    return re.sub(r"[-.]", "_", name), version
+
+
+def run_uv(*arguments: str) -> None:
+    """Run uv. Raises RunnerUnavailable with its last lines."""
+    _run([uv.find_uv_bin(), "--quiet", "--no-progress", *arguments], "uv's index (UV_DEFAULT_INDEX)")
+
+
+def _pip(*arguments: str) -> None:
+    command = [*_pip_command(), *arguments, "--quiet", "--disable-pip-version-check"]
+    _run(command, "pip's configuration (PIP_INDEX_URL, PIP_PROXY)")
+
+
+def _run(command: Sequence[str], configuration: str) -> None:
+    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
+    if outcome.returncode:
+        lines = "\n".join(f"  {line}" for line in outcome.stderr.strip().splitlines()[-_ERROR_LINES:])
+        raise RunnerUnavailable(
+            f"Python packages could not be had:\n{lines}\n", f"Check the network and {configuration}, then run it again."
+        )
+
+
+def _pip_command() -> list[str]:
+    """This Python's own pip; where it has none (a virtual environment made by uv), one that uv brings."""
+    if importlib.util.find_spec("pip"):
+        return [sys.executable, "-m", "pip"]
+    return [uv.find_uv_bin(), "tool", "run", "--quiet", "pip"]
+
+
+def _record_hash(data: bytes) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+
+
+def digest(*parts: str) -> str:
+    """Eight hexadecimal digits that stand for some texts in this order."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
