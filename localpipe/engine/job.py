@@ -1,0 +1,287 @@
+"""One job from `JobSpec` to `JobResult`: stage, prepare, start, wait, stop, collect."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from localpipe.core.jobspec import JobEnd, JobExit, JobResult
+from localpipe.errors import JOB_INTERNAL_ERROR, InvalidTransition, JobFailed, LocalpipeError, RunnerUnavailable
+from localpipe.staging import Collected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from localpipe.core.jobspec import JobSpec, StagedJob
+    from localpipe.core.names import AttemptKey
+    from localpipe.core.ports import Clock, Prepared, Runner, Running
+    from localpipe.staging import Stager
+
+_SERVICE_FAULT = "Step.SERVICE_FAULT"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobContext:
+    """What the jobs of an execution share. `at_disk` is held while a job is staged and while its outputs are collected."""
+
+    runner: Runner
+    stager: Stager
+    clock: Clock
+    grace_seconds: float
+    at_disk: AbstractContextManager[object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Attended:
+    """How a started job ended, before anything is published. Times are epoch seconds."""
+
+    end: JobEnd
+    exit: JobExit
+    started_at: float
+    ended_at: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """That a job's containers run. `found`: a killed localpipe had left them running."""
+
+    log_files: tuple[Path, ...]
+    repeat_command: str
+    found: bool
+
+
+class JobRun:
+    """A job of one attempt. One worker thread calls `run`; any thread may call `stop`; `clean` comes last.
+
+    Mutable: holds the containers and whether they were told to stop. `_lock` guards all of it.
+    """
+
+    def __init__(self, spec: JobSpec, key: AttemptKey, context: JobContext) -> None:
+        self._spec, self._key, self._context = spec, key, context
+        self._lock = threading.Lock()
+        self._prepared: Prepared | None = None
+        self._running: Running | None = None
+        self._stop_signal: signal.Signals | None = None
+        self._sent: set[signal.Signals] = set()
+        self._killer: threading.Timer | None = None
+
+    def run(
+        self,
+        environment: Callable[[], Mapping[str, str]],
+        launched: Callable[[Launch], None],
+        *,
+        created_at: float,
+        reattach: bool,
+        launched_at: float | None,
+    ) -> JobResult:
+        """Run the job to its end and publish its outputs. Never raises for what is the job's or the machine's fault.
+
+        `environment` gives the whole environment; `launched` is called once the containers run. `reattach`: look for
+        containers that a killed localpipe left, running since `launched_at`; one that fails then is run anew, since an
+        interruption of localpipe never counts against a job.
+        """
+        try:
+            if reattach and (running := self._context.runner.find(self._key)):
+                staged = self._stage(environment, anew=False)
+                launched(self._launch(staged, found=True))
+                attended = self._attend(running, launched_at)
+                if attended.end is not JobEnd.FAILED:
+                    return self._result(attended, staged, created_at)
+                self.clean()  # it may have failed only because nobody served its S3 for a while
+            self._remove_earlier()
+            staged = self._stage(environment, anew=True)
+            started = self._start(staged)
+            if started is None:
+                return JobResult(end=JobEnd.STOPPED, created_at=created_at, ended_at=self._context.clock.now())
+            launched(self._launch(staged, found=False))
+            return self._result(self._attend(started), staged, created_at)
+        except InvalidTransition:
+            raise
+        except (LocalpipeError, OSError) as error:
+            return self._refused(error, created_at)
+
+    def stop(self, *, kill: bool) -> None:
+        """Tell the job to end: SIGTERM and, after the grace, SIGKILL; or SIGKILL at once. Follows: containers.md 2.11.
+
+        One that has not started yet will not: it is taken back where it waits.
+        """
+        with self._lock:
+            self._stop_signal = signal.SIGKILL if kill else signal.SIGTERM
+            prepared, running = self._prepared, self._running
+        if running:
+            self._signal(running, self._stop_signal)
+        elif prepared:
+            prepared.remove()
+
+    def clean(self) -> None:
+        """Remove the containers. Called when the result is in the journal, so that a crash before finds them again."""
+        with self._lock:
+            running, self._running = self._running, None
+        if running:
+            running.remove()
+
+    def _remove_earlier(self) -> None:
+        """Remove what earlier attempts of this step left: a job that was lost may run on."""
+        if self._key.attempt > 1:
+            self._context.runner.sweep(lambda key: not _is_earlier(key, self._key))
+
+    def _stage(self, environment: Callable[[], Mapping[str, str]], *, anew: bool) -> StagedJob:
+        context = self._context
+        with context.at_disk:
+            return context.stager.stage(self._spec, self._key, environment(), anew=anew, overlays=context.runner.overlays)
+
+    def _launch(self, staged: StagedJob, *, found: bool) -> Launch:
+        repeat_command = self._context.runner.repeat_command(staged)
+        return Launch(log_files=_log_files(staged), repeat_command=repeat_command, found=found)
+
+    def _start(self, staged: StagedJob) -> Running | None:
+        """Start the job; None if it was told to stop before it ran, also while it waited for a slot."""
+        self._context.runner.ensure_image(self._spec.image_uri)
+        prepared = self._context.runner.prepare(staged)
+        with self._lock:
+            self._prepared = prepared
+            stopped = self._stop_signal is not None
+        try:
+            if not stopped:
+                return self._started(prepared)
+        except (LocalpipeError, OSError):
+            if not self._is_stopped():  # else it was taken back while it started
+                raise
+        finally:
+            self._forget(prepared)
+        return None
+
+    def _started(self, prepared: Prepared) -> Running:
+        running = prepared.start()
+        with self._lock:
+            self._running, self._prepared = running, None
+        return running
+
+    def _forget(self, prepared: Prepared) -> None:
+        """Take back a preparation that has not become a running job."""
+        with self._lock:
+            left, self._prepared = self._prepared is prepared, None
+        if left:
+            try:
+                prepared.remove()
+            except (LocalpipeError, OSError) as error:
+                _log.warning("%s: its preparation is left behind: %s", self._key, error)
+
+    def _is_stopped(self) -> bool:
+        with self._lock:
+            return self._stop_signal is not None
+
+    def _attend(self, running: Running, launched_at: float | None = None) -> _Attended:
+        """Wait for the end of a started job, passing on what it is told meanwhile."""
+        started_at = self._context.clock.now() if launched_at is None else launched_at
+        try:
+            exit_, timed_out = self._watch(running)
+        except (LocalpipeError, OSError) as error:
+            found = self._found_again()
+            if found is None:
+                lost = JobExit(exit_code=0, message=str(error))
+                return _Attended(end=JobEnd.LOST, exit=lost, started_at=started_at, ended_at=self._context.clock.now())
+            exit_, timed_out = self._watch(found)
+        end = _end(exit_, stopped=self._is_stopped(), timed_out=timed_out)
+        return _Attended(end=end, exit=exit_, started_at=started_at, ended_at=self._context.clock.now())
+
+    def _found_again(self) -> Running | None:
+        """The job, asked for once more after its engine went silent; None if it is still silent."""
+        try:
+            return self._context.runner.find(self._key)
+        except (LocalpipeError, OSError):
+            return None
+
+    def _watch(self, running: Running) -> tuple[JobExit, bool]:
+        with self._lock:
+            self._running = running
+            stop_signal = self._stop_signal
+        if stop_signal:
+            self._signal(running, stop_signal)
+        exit_, timed_out = self._wait(running)
+        with self._lock:
+            killer, self._killer = self._killer, None
+        if killer:
+            killer.cancel()
+        return exit_, timed_out
+
+    def _wait(self, running: Running) -> tuple[JobExit, bool]:
+        """Wait for the end, enforcing the time limit; tells whether the limit ended it."""
+        exit_ = running.wait(self._spec.max_runtime_seconds)
+        timed_out = exit_ is None
+        if timed_out:
+            self._signal(running, signal.SIGTERM)
+        while exit_ is None:
+            exit_ = running.wait()
+        return exit_, timed_out
+
+    def _signal(self, running: Running, signum: signal.Signals) -> None:
+        """Send a signal, once; SIGTERM is followed by SIGKILL after the grace."""
+        with self._lock:
+            if signum in self._sent:
+                return
+            self._sent.add(signum)
+            if signum is signal.SIGTERM:
+                self._killer = threading.Timer(self._context.grace_seconds, running.signal, (signal.SIGKILL,))
+                self._killer.daemon = True
+                self._killer.start()
+        running.signal(signum)
+
+    def _result(self, attended: _Attended, staged: StagedJob, created_at: float) -> JobResult:
+        """Publish what the job wrote, and tell what happened."""
+        context = self._context
+        end, detail, collected = attended.end, attended.exit.message, Collected()
+        exception_type = JOB_INTERNAL_ERROR if end is JobEnd.LOST else None
+        try:
+            with context.at_disk:
+                collected = context.stager.collect(self._spec, staged, attended.end, now=attended.ended_at)
+        except (LocalpipeError, OSError) as error:
+            end, detail = JobEnd.UNPUBLISHED, str(error)
+        return JobResult(
+            end=end,
+            exit_code=attended.exit.exit_code,
+            out_of_memory=attended.exit.out_of_memory,
+            created_at=created_at,
+            started_at=attended.started_at,
+            ended_at=attended.ended_at,
+            failure=collected.failure,
+            exit_message=collected.exit_message,
+            message_undecodable=collected.message_undecodable,
+            metrics=collected.metrics,
+            property_files=collected.property_files,
+            detail=detail,
+            exception_type=exception_type,
+        )
+
+    def _refused(self, error: Exception, created_at: float) -> JobResult:
+        """The result of a job that never started: trouble of the engine is the Create call's (service.md section 7)."""
+        exception_type = error.exception_type if isinstance(error, JobFailed) else None
+        if isinstance(error, RunnerUnavailable) or exception_type == JOB_INTERNAL_ERROR:
+            exception_type = _SERVICE_FAULT
+        ended_at = self._context.clock.now()
+        return JobResult(
+            end=JobEnd.REFUSED, created_at=created_at, ended_at=ended_at, detail=str(error), exception_type=exception_type
+        )
+
+
+def _log_files(staged: StagedJob) -> tuple[Path, ...]:
+    return tuple(host.log_file for host in staged.hosts)
+
+
+def _is_earlier(key: AttemptKey, than: AttemptKey) -> bool:
+    return (key.execution_id, key.step) == (than.execution_id, than.step) and key.attempt < than.attempt
+
+
+def _end(exit_: JobExit, *, stopped: bool, timed_out: bool) -> JobEnd:
+    """Follows: containers.md 1.8, 2.11."""
+    if timed_out:
+        return JobEnd.TIMED_OUT
+    if stopped:
+        return JobEnd.STOPPED
+    return JobEnd.COMPLETED if exit_.exit_code == 0 else JobEnd.FAILED

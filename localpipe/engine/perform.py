@@ -1,0 +1,141 @@
+"""From a decision to its fact: resolve a step, do its work, and say what came of it as an event."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from typing_extensions import assert_never
+
+from localpipe.core.work import CreateResource, Failure, Immediate, RunJob, Stopped, Success
+from localpipe.engine.job import JobContext, JobRun
+from localpipe.engine.resolve import resolve
+from localpipe.errors import ExpressionError, JobFailed, StoreError
+from localpipe.scheduling.events import AttemptFailed, AttemptStopped, JobLaunched, StepSucceeded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from localpipe.core.jobspec import JobSpec
+    from localpipe.core.names import AttemptKey
+    from localpipe.core.work import Outcome, ResolvedStep, WorkResult
+    from localpipe.engine.job import Launch
+    from localpipe.engine.resolve import Attempt, World
+    from localpipe.scheduling.events import Event
+    from localpipe.steps.base import StepType
+
+
+class Performer:
+    """Makes attempts. `make` is called by worker threads, `stop` and `clean` by any.
+
+    Mutable: remembers the jobs that run, so that they can be told to stop.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._context = JobContext(
+            runner=world.runner,
+            stager=world.stager,
+            clock=world.clock,
+            grace_seconds=world.grace_seconds,
+            # More threads than cores among many small files only fight for the interpreter.
+            at_disk=threading.Semaphore(os.cpu_count() or 1),
+        )
+        self._jobs: dict[AttemptKey, JobRun] = {}
+        self._stops: dict[AttemptKey, bool] = {}
+        self._lock = threading.Lock()
+
+    def make(self, attempt: Attempt, post: Callable[[Event], None]) -> Event:
+        """Do the step's work and return the fact that ends the attempt. `post` takes facts that come before it."""
+        step_type = self._world.step_types[attempt.step.type]
+        try:
+            resolved = resolve(attempt, self._world)
+            outcome = self._do(attempt, resolved, step_type, post)
+        except (ExpressionError, JobFailed, StoreError) as error:
+            outcome = Failure(reason=f"ClientError: {error}", exception_type=getattr(error, "exception_type", None))
+        return _fact(attempt.key, outcome)
+
+    def stop(self, key: AttemptKey, *, kill: bool) -> None:
+        """Tell the attempt's job to stop; one that has not started yet will not."""
+        with self._lock:
+            self._stops[key] = kill
+            job = self._jobs.get(key)
+        if job:
+            job.stop(kill=kill)
+
+    def clean(self, key: AttemptKey) -> None:
+        """Remove what the attempt's job left behind, once its end is in the journal."""
+        with self._lock:
+            job = self._jobs.pop(key, None)
+            self._stops.pop(key, None)
+        if job:
+            job.clean()
+
+    def sweep(self, unended: Collection[AttemptKey], execution_id: str) -> None:
+        """Remove what a killed localpipe left of this execution's jobs, but for the attempts that have no end yet."""
+        self._world.runner.sweep(lambda key: key.execution_id != execution_id or key in unended)
+
+    def _do(self, attempt: Attempt, resolved: ResolvedStep, step_type: StepType, post: Callable[[Event], None]) -> Outcome:
+        work = step_type.work(resolved)
+        result: WorkResult
+        match work:
+            case Immediate(outcome=outcome):
+                return outcome
+            case CreateResource():
+                result = self._world.registry.create(work, attempt.at)
+            case RunJob(spec=spec):
+                result = self._job(attempt, spec).run(
+                    lambda: self._environment(spec),
+                    _launch_poster(attempt.key, spec, post),
+                    created_at=attempt.at,
+                    reattach=attempt.reattach,
+                    launched_at=attempt.launched_at,
+                )
+            case _:
+                assert_never(work)
+        return step_type.outcome(resolved, result)
+
+    def _job(self, attempt: Attempt, spec: JobSpec) -> JobRun:
+        job = JobRun(spec, attempt.key, self._context)
+        with self._lock:
+            self._jobs[attempt.key] = job
+            kill = self._stops.get(attempt.key)
+        if kill is not None:
+            job.stop(kill=kill)
+        return job
+
+    def _environment(self, spec: JobSpec) -> Mapping[str, str]:
+        """The whole environment of the job's containers; what the request sets wins. Follows: containers.md 1.9."""
+        leading = {} if spec.network_isolated else self._world.job_environment()
+        return {**leading, **spec.environment}
+
+
+def _launch_poster(key: AttemptKey, spec: JobSpec, post: Callable[[Event], None]) -> Callable[[Launch], None]:
+    outputs = tuple(str(output.uri) for output in spec.outputs)
+
+    def launched(launch: Launch) -> None:
+        log_files = tuple(str(path) for path in launch.log_files)
+        post(JobLaunched(key.step, key.attempt, log_files, launch.repeat_command, outputs, launch.found))
+
+    return launched
+
+
+def _fact(key: AttemptKey, outcome: Outcome) -> Event:
+    match outcome:
+        case Success():
+            return StepSucceeded(
+                key.step,
+                key.attempt,
+                outcome.properties,
+                dict(outcome.property_files),
+                tuple(sorted(outcome.branches_taken)),
+            )
+        case Failure():
+            return AttemptFailed(
+                key.step, key.attempt, outcome.reason, outcome.exception_type, outcome.properties, outcome.ends_execution
+            )
+        case Stopped():
+            return AttemptStopped(key.step, key.attempt, outcome.reason, outcome.properties)
+        case _:
+            assert_never(outcome)

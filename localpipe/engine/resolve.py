@@ -1,0 +1,153 @@
+"""A step about to be done, with every expression replaced by its value; and the world in which it is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from localpipe.core.names import S3Uri
+from localpipe.core.times import iso_time
+from localpipe.core.work import ResolvedStep
+from localpipe.definition.expressions import EvaluationContext, documents_needed, evaluate, referenced_steps
+from localpipe.definition.property_paths import follow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from localpipe.core import JSON
+    from localpipe.core.jobspec import PropertyFileSpec
+    from localpipe.core.names import AttemptKey, ExecutionName
+    from localpipe.core.ports import Clock, ObjectStore, Registry, Runner
+    from localpipe.definition.expressions import StepValues
+    from localpipe.definition.model import StepDefinition
+    from localpipe.staging import Stager
+    from localpipe.steps.base import StepType
+
+_OUTPUTS = ("ProcessingOutputConfig", "Outputs")
+_LISTED_OBJECTS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One attempt to be made. `values` are the finished steps that it may refer to.
+
+    `at`: when it started first, epoch seconds. `reattach`: its job may run already, since `launched_at`.
+    """
+
+    key: AttemptKey
+    step: StepDefinition
+    job_name: str
+    at: float
+    values: Mapping[str, StepValues]
+    reattach: bool
+    launched_at: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """The effects that performing needs, picked by the service's wiring, and what belongs to the whole execution.
+
+    `steps` are all of the pipeline's. `fit` makes resolved arguments, at their JSON path, fit a request shape.
+    `job_environment` gives a job the variables that lead it to the local S3; it is not asked for an isolated job.
+    """
+
+    execution: ExecutionName
+    started_at: float
+    parameters: Mapping[str, JSON]
+    steps: Mapping[str, StepDefinition]
+    step_types: Mapping[str, StepType]
+    fit: Callable[[str, JSON, str], JSON]
+    store: ObjectStore
+    registry: Registry
+    runner: Runner
+    stager: Stager
+    clock: Clock
+    grace_seconds: float
+    job_environment: Callable[[], Mapping[str, str]]
+
+
+def resolve(attempt: Attempt, world: World) -> ResolvedStep:
+    """The step with its own expressions evaluated and its arguments fitted to the request.
+
+    Raises ExpressionError for a reference without a value, StoreError for a document that cannot be read, JobFailed for
+    values that the Create call does not take.
+    """
+    step = attempt.step
+    step_type = world.step_types[step.type]
+    own, fields = step_type.own_arguments(step), dict(step.fields)
+    context = _context(attempt, world, [own, fields])
+    path = f"{step.path}.Arguments"
+    arguments = evaluate(own, context, path)
+    if step_type.request_shape:
+        arguments = world.fit(step_type.request_shape, arguments, path)
+    return ResolvedStep(
+        name=step.name,
+        type=step.type,
+        path=step.path,
+        arguments=arguments,
+        fields=evaluate(fields, context, step.path),
+        property_files=step.property_files,
+        execution=world.execution,
+        job_name=attempt.job_name,
+        attempt=attempt.key.attempt,
+        at=attempt.at,
+    )
+
+
+def _context(attempt: Attempt, world: World, expressions: JSON) -> EvaluationContext:
+    """What the expressions may refer to; the documents that Std:JsonGet reads by S3 URI are fetched first."""
+    used = referenced_steps(expressions)
+    job_name_argument = world.step_types[attempt.step.type].job_name_argument
+    context = EvaluationContext(
+        parameters=world.parameters,
+        execution=execution_variables(
+            world.execution,
+            started=iso_time(world.started_at),
+            current=iso_time(attempt.at),
+            job={job_name_argument: attempt.job_name} if job_name_argument else {},
+        ),
+        steps={name: _with_absent_files(values, world, name) for name, values in attempt.values.items() if name in used},
+        documents={},
+    )
+    needed = documents_needed(expressions, context)
+    return replace(context, documents={uri: _document(uri, world.store) for uri in needed}) if needed else context
+
+
+def _with_absent_files(values: StepValues, world: World, step: str) -> StepValues:
+    """The values with words on the property files that the step did not write. Follows: service.md section 13, no. 9."""
+    absent = [file for file in world.steps[step].property_files if file.name not in values.property_files]
+    return replace(values, absent_files={file.name: _whereabouts(file, values, world.store) for file in absent})
+
+
+def _whereabouts(file: PropertyFileSpec, values: StepValues, store: ObjectStore) -> str:
+    """Where a property file should be, and what is there instead."""
+    try:
+        output = S3Uri.parse(follow(values.properties, (*_OUTPUTS, file.output_name, "S3Output", "S3Uri")))
+    except LookupError:
+        return f"{file.file_path} in output {file.output_name!r}"
+    names = [info.uri.key[len(output.key) :].lstrip("/") for info in islice(store.list(output), _LISTED_OBJECTS)]
+    return f"{output.child(file.file_path)}; output {file.output_name!r} has {', '.join(names) or 'no files'}"
+
+
+def execution_variables(
+    execution: ExecutionName, *, started: str, current: str, job: Mapping[str, str]
+) -> Mapping[str, str]:
+    """`Execution.*`. `job`: `TrainingJobName` or the like, inside a step of that type. Follows: service.md section 2.2."""
+    return {
+        "PipelineName": execution.pipeline_name,
+        "PipelineArn": execution.pipeline_arn,
+        "PipelineExecutionArn": execution.arn,
+        "PipelineExecutionId": execution.execution_id,
+        "StartDateTime": started,
+        "CurrentDateTime": current,
+        **job,
+    }
+
+
+def _document(uri: S3Uri, store: ObjectStore) -> str | None:
+    """The object's text, or None where there is none."""
+    if store.head(uri) is None:
+        return None
+    with store.open(uri) as stream:
+        return stream.read().decode("utf-8", errors="replace")

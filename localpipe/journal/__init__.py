@@ -1,0 +1,1 @@
+"""The journal of facts, in SQLite: append, read, wait."""

@@ -1,0 +1,186 @@
+"""The journal in one SQLite file: append-only rows, one sequence per execution, any number of readers and writers.
+
+Readers fold; there is no second table to keep in step. `executions` is read off the first event of each execution.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sqlite3
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from localpipe.errors import ConflictingAppend, HomeUnusable, NewerSchema
+from localpipe.scheduling.events import EVENT_TYPES, Event, ExecutionStarted, Recorded, from_json, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from localpipe.core.ports import Clock
+
+_BUSY_TIMEOUT_SECONDS = 30
+_LAYOUT_VERSION = 1
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS events (
+    execution TEXT NOT NULL,
+    seq       INTEGER NOT NULL,
+    step      TEXT,
+    type      TEXT NOT NULL,
+    schema    INTEGER NOT NULL,
+    at        REAL NOT NULL,
+    body      TEXT NOT NULL,
+    PRIMARY KEY (execution, seq)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS starts ON events (at) WHERE seq = 1;
+"""
+
+
+class SqliteJournal:
+    """Facts by execution. Safe to use from several threads and processes at once."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        """Open or make the journal. Raises HomeUnusable if it cannot be read or written, NewerSchema if it is too new."""
+        self._path, self._clock = path, clock
+        self._local = threading.local()
+        self._open: list[sqlite3.Connection] = []
+        with self._connection() as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version < _LAYOUT_VERSION:
+                self._make(connection)
+            elif version > _LAYOUT_VERSION:
+                raise NewerSchema(f"{path} was written by a newer localpipe (layout {version}, known {_LAYOUT_VERSION}).")
+
+    def _make(self, connection: sqlite3.Connection) -> None:
+        """Make the tables of a new journal, alone: SQLite does not wait for others when it changes to a write-ahead log."""
+        directory = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.executescript(_TABLES)
+            connection.execute(f"PRAGMA user_version = {_LAYOUT_VERSION}")
+        finally:
+            os.close(directory)
+
+    def append(self, execution_id: str, events: Sequence[Event], *, after: int | None = None) -> tuple[Recorded, ...]:
+        """Write facts in order, all or none, and return them as recorded.
+
+        `after` is the `seq` that the decision was made on: raises ConflictingAppend if there is a later fact by now. None
+        writes after whatever there is.
+        """
+        with self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                at = self._clock.now()
+                last = self._last_seq(connection, execution_id)
+                if after is not None and last != after:
+                    raise ConflictingAppend(f"execution {execution_id}: decided on fact {after}, but there is {last}")
+                recorded = tuple(Recorded(seq, at, event) for seq, event in enumerate(events, last + 1))
+                connection.executemany(
+                    "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", [_row(execution_id, fact) for fact in recorded]
+                )
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.rollback()  # no error where SQLite has rolled back by itself (a full disk)
+                raise
+        return recorded
+
+    def read(self, execution_id: str, *, after: int = 0) -> tuple[Recorded, ...]:
+        """The facts of an execution with `seq` above `after`, in order; empty for an unknown execution."""
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT seq, at, type, schema, body FROM events WHERE execution = ? AND seq > ? ORDER BY seq",
+                (execution_id, after),
+            ).fetchall()
+        return tuple(_fact(*row) for row in rows)
+
+    def executions(self) -> tuple[ExecutionStarted, ...]:
+        """The first fact of each execution, oldest first."""
+        return self._starts("WHERE seq = 1 ORDER BY at, execution")
+
+    def started(self, execution_id: str) -> ExecutionStarted | None:
+        """The first fact of an execution; None for an unknown one."""
+        return next(iter(self._starts("WHERE seq = 1 AND execution = ?", execution_id)), None)
+
+    def last(self) -> ExecutionStarted | None:
+        """The first fact of the execution that was started last; None if there is none."""
+        return next(iter(self._starts("WHERE seq = 1 ORDER BY at DESC, execution DESC LIMIT 1")), None)
+
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all executions, oldest first."""
+        with self._connection() as connection:
+            rows = connection.execute("SELECT execution FROM events WHERE seq = 1 ORDER BY at, execution").fetchall()
+        return tuple(execution_id for (execution_id,) in rows)
+
+    def _starts(self, condition: str, *values: str) -> tuple[ExecutionStarted, ...]:
+        with self._connection() as connection:
+            query = f"SELECT seq, at, type, schema, body FROM events {condition}"  # noqa: S608 - conditions are ours
+            rows = connection.execute(query, values).fetchall()
+        events = (_fact(*row).event for row in rows)
+        return tuple(event for event in events if isinstance(event, ExecutionStarted))
+
+    def forget(self, execution_id: str) -> None:
+        """Remove all facts of an execution (`localpipe gc`)."""
+        with self._connection() as connection:
+            connection.execute("DELETE FROM events WHERE execution = ?", (execution_id,))
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        while self._open:
+            self._open.pop().close()
+
+    @staticmethod
+    def _last_seq(connection: sqlite3.Connection, execution_id: str) -> int:
+        last = connection.execute("SELECT max(seq) FROM events WHERE execution = ?", (execution_id,)).fetchone()[0]
+        return int(last or 0)
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """This thread's connection; what the disk refuses becomes a HomeUnusable that names the file."""
+        try:
+            connection = getattr(self._local, "connection", None)
+            if connection is None:
+                connection = self._connect()
+            yield connection
+        except sqlite3.ProgrammingError:
+            raise  # our bug, not the disk's
+        except sqlite3.Error as error:
+            raise HomeUnusable(f"The journal {self._path} cannot be used: {error}.") from error
+
+    def _connect(self) -> sqlite3.Connection:
+        writable = os.access(self._path.parent, os.W_OK)
+        connection = sqlite3.connect(
+            self._path if writable else self._read_only(),
+            uri=not writable,
+            timeout=_BUSY_TIMEOUT_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        if writable:
+            # A commit survives the death of localpipe, not of the machine: the page cache keeps it.
+            connection.execute("PRAGMA synchronous = NORMAL")
+        self._local.connection = connection
+        self._open.append(connection)
+        return connection
+
+    def _read_only(self) -> str:
+        """The address of a journal that can only be looked at; if no log is there, SQLite must be told that it rests."""
+        rests = not self._path.with_name(f"{self._path.name}-wal").exists()
+        return f"{self._path.absolute().as_uri()}?mode=ro" + ("&immutable=1" if rests else "")
+
+
+def _row(execution_id: str, fact: Recorded) -> tuple[str, int, str | None, str, int, float, str]:
+    event = fact.event
+    body = json.dumps(to_json(event), separators=(",", ":"), ensure_ascii=False)
+    return execution_id, fact.seq, getattr(event, "step", None), type(event).__name__, event.SCHEMA, fact.at, body
+
+
+def _fact(seq: int, at: float, type_name: str, schema: int, body: str) -> Recorded:
+    known = EVENT_TYPES.get(type_name)
+    if known is None or schema > known.SCHEMA:
+        raise NewerSchema(f"fact {seq} is a {type_name} of schema {schema}, which this localpipe does not know.")
+    return Recorded(seq, at, from_json(type_name, json.loads(body)))

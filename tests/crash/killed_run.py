@@ -1,0 +1,86 @@
+"""Runs or resumes an execution and kills itself with SIGKILL at a chosen point.
+
+usage: killed_run.py start|resume HOME RUNNER DEFINITION POINT
+
+POINT is `never`; `event:N`, right after the N-th fact is in the journal; or, with effects done and no fact of them yet:
+`started:N`, after the N-th job has started; `ended:N`, after the N-th job has ended and before its outputs are collected;
+`removing:N`, before the N-th job's containers are removed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from localpipe.core.jobspec import JobExit, StagedJob
+from localpipe.core.ports import Prepared, Runner, Running
+from localpipe.scheduling.events import Recorded
+from localpipe.service.executions import describe_pipeline_execution, drive, start_pipeline_execution
+from localpipe.service.preflight import preflight
+from localpipe.service.wiring import Home
+from localpipe.settings import load_settings
+
+
+class Death:
+    """Kills the process when its point is reached for the N-th time."""
+
+    def __init__(self, point: str) -> None:
+        self._kind, _, count = point.partition(":")
+        self._left = int(count or 0)
+        self._lock = threading.Lock()
+
+    def reached(self, kind: str) -> None:
+        with self._lock:
+            if kind == self._kind:
+                self._left -= 1
+                if self._left == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Watched:
+    """What a runner hands out, watched: everything else is its own."""
+
+    def __init__(self, inner: Runner | Prepared | Running, death: Death) -> None:
+        self._inner, self._death = inner, death
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        return getattr(self._inner, name)
+
+    def prepare(self, job: StagedJob) -> Watched:
+        return Watched(self._inner.prepare(job), self._death)
+
+    def start(self) -> Watched:
+        running = self._inner.start()
+        self._death.reached("started")
+        return Watched(running, self._death)
+
+    def wait(self, timeout_seconds: float | None = None) -> JobExit | None:
+        ended = self._inner.wait(timeout_seconds)
+        self._death.reached("ended")
+        return ended
+
+    def remove(self) -> None:
+        self._death.reached("removing")
+        self._inner.remove()
+
+
+def main() -> None:
+    what, home_dir, runner_name, definition, point = sys.argv[1:]
+    home = Home(load_settings({"home": home_dir, "runner": runner_name}, {}, Path(home_dir).parent))
+    if what == "start":
+        ready = preflight(home, json.loads(Path(definition).read_text()), "crash", {})
+        start_pipeline_execution(home, ready)
+    death = Death(point)
+
+    def observe(fact: Recorded) -> None:
+        death.reached("event")
+
+    print(drive(describe_pipeline_execution(home, "last"), observe, Watched(home.runner(runner_name), death)).status)
+
+
+main()

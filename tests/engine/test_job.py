@@ -1,0 +1,232 @@
+"""A job of one attempt under odd timing: stopped while it starts, failing to start, failing to publish."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from localpipe.core.jobspec import (
+    HostSpec,
+    JobEnd,
+    JobExit,
+    JobKind,
+    JobResult,
+    JobSpec,
+    OutputSpec,
+    StagedJob,
+)
+from localpipe.core.names import AttemptKey, S3Uri
+from localpipe.engine.job import JobContext, JobRun, Launch
+from localpipe.errors import HomeUnusable, JobFailed
+from localpipe.runners.scripted import ScriptedContainer, ScriptedRunner
+from localpipe.staging import Stager
+from localpipe.store import LocalStore
+
+KEY = AttemptKey(execution_id="e" * 12, step="S", attempt=1)
+
+
+class Clock:
+    def now(self) -> float:
+        return 50.0
+
+
+def spec() -> JobSpec:
+    output = OutputSpec(name="out", container_dir=PurePosixPath("/opt/ml/processing/out"), uri=S3Uri("b", "out"))
+    return JobSpec(
+        kind=JobKind.PROCESSING,
+        image_uri="image",
+        entrypoint=("run",),
+        arguments=None,
+        hosts=(HostSpec(name="algo-1", files=()),),
+        channels=(),
+        outputs=(output,),
+        directories=(),
+        mount_roots=(),
+        environment={},
+        max_runtime_seconds=60,
+        network_isolated=False,
+        instance_type="ml.m5.large",
+        job_name="job",
+        job_arn="arn",
+    )
+
+
+@dataclass
+class Prepared:
+    """What a runner hands back from `prepare`; `starting` decides how the start goes."""
+
+    starting: Callable[[], object]
+    removed: threading.Event = field(default_factory=threading.Event)
+
+    def start(self) -> object:
+        return self.starting()
+
+    def remove(self) -> None:
+        self.removed.set()
+
+
+class Preparing(ScriptedRunner):
+    """A scripted runner whose preparation is in the test's hands."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        super().__init__()
+        self._given = prepared
+
+    def prepare(self, job: StagedJob) -> Prepared:
+        return self._given
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "s3", {})
+
+
+@pytest.fixture
+def stager(tmp_path: Path, store: LocalStore) -> Stager:
+    return Stager(store=store, attempt_dir=lambda key: tmp_path / "attempt", nearest_prefix=lambda uri: None)
+
+
+def job(runner: ScriptedRunner, stager: Stager) -> JobRun:
+    context = JobContext(runner=runner, stager=stager, clock=Clock(), grace_seconds=0.01, at_disk=nullcontext())
+    return JobRun(spec(), KEY, context)
+
+
+def run(job: JobRun, launched: Callable[[Launch], None] = lambda launch: None) -> JobResult:
+    return job.run(dict, launched, created_at=1.0, reattach=False, launched_at=None)
+
+
+@pytest.mark.parametrize("error", [JobFailed("taken back"), FileNotFoundError("its directory went")])
+def test_a_stop_while_it_starts_ends_stopped_however_the_start_breaks(error: Exception, stager: Stager) -> None:
+    prepared = Prepared(starting=lambda: None)
+
+    def start() -> object:
+        stopping = threading.Thread(target=stopped.stop, kwargs={"kill": False})
+        stopping.start()
+        assert prepared.removed.wait(10)
+        stopping.join()
+        raise error
+
+    prepared.starting = start
+    stopped = job(Preparing(prepared), stager)
+    assert run(stopped).end is JobEnd.STOPPED
+
+
+def test_a_job_told_to_stop_before_it_is_prepared_never_starts(stager: Stager) -> None:
+    def start() -> object:
+        raise AssertionError("it was started")
+
+    prepared = Prepared(starting=start)
+    stopped = job(Preparing(prepared), stager)
+    stopped.stop(kill=False)
+    assert run(stopped).end is JobEnd.STOPPED
+    assert prepared.removed.is_set()
+
+
+def test_a_start_that_fails_is_refused_and_leaves_no_preparation(stager: Stager) -> None:
+    def start() -> object:
+        raise JobFailed("no such executable")
+
+    prepared = Prepared(starting=start)
+    result = run(job(Preparing(prepared), stager))
+    assert (result.end, result.detail, result.exception_type) == (JobEnd.REFUSED, "no such executable", None)
+    assert prepared.removed.is_set()
+
+
+def test_a_disk_that_refuses_the_outputs_fails_the_job_and_not_the_run(tmp_path: Path, store: LocalStore) -> None:
+    class Full(LocalStore):
+        def put(self, *arguments: object, **options: object) -> object:
+            raise HomeUnusable("The disk is full.")
+
+    stager = Stager(
+        store=Full(tmp_path / "full", {}), attempt_dir=lambda key: tmp_path / "attempt", nearest_prefix=lambda uri: None
+    )
+    runner = ScriptedRunner(
+        {"S": lambda container: container.write(PurePosixPath("/opt/ml/processing/out/x"), "x") or 3 * 0}
+    )
+    result = run(job(runner, stager))
+    assert (result.end, result.exit_code, result.detail) == (JobEnd.UNPUBLISHED, 0, "The disk is full.")
+
+
+def test_a_job_that_ignores_its_signal_is_killed_after_the_grace(stager: Stager) -> None:
+    seen: list[int | None] = []
+
+    def stubborn(container: ScriptedContainer) -> int:
+        seen.append(container.next_signal(20))
+        container.next_signal(20)
+        return 0
+
+    told = job(ScriptedRunner({"S": stubborn}), stager)
+    result = run(told, lambda launch: threading.Thread(target=told.stop, kwargs={"kill": False}).start())
+    assert seen == [signal.SIGTERM]
+    assert (result.end, result.exit_code) == (JobEnd.STOPPED, 128 + signal.SIGKILL)
+
+
+def test_a_job_found_again_keeps_the_time_at_which_it_started(stager: Stager) -> None:
+    class Left(ScriptedRunner):
+        def find(self, key: AttemptKey) -> object:
+            return Ended(JobExit(exit_code=0))
+
+    @dataclass
+    class Ended:
+        exit: JobExit
+
+        def wait(self, timeout_seconds: float | None = None) -> JobExit:
+            return self.exit
+
+        def shell_command(self, command: Sequence[str]) -> Sequence[str]:
+            return command
+
+        def remove(self) -> None:
+            """Nothing is left."""
+
+    stager.stage(spec(), KEY, {}, anew=True, overlays=False)
+    found = job(Left(), stager).run(dict, lambda launch: None, created_at=1.0, reattach=True, launched_at=7.0)
+    assert (found.end, found.created_at, found.started_at, found.ended_at) == (JobEnd.COMPLETED, 1.0, 7.0, 50.0)
+
+
+class Silent:
+    """A job whose engine goes silent: the first wait fails; `found_again` is what a second look gives."""
+
+    def wait(self, timeout_seconds: float | None = None) -> JobExit:
+        raise JobFailed("the engine does not answer", "SageMaker.JOB_INTERNAL_ERROR")
+
+    def remove(self) -> None:
+        """Nothing can be done."""
+
+
+def test_a_job_whose_engine_went_silent_is_asked_for_once_more(stager: Stager) -> None:
+    class Blinking(ScriptedRunner):
+        def start(self, job: StagedJob) -> object:
+            self.real = super().start(job)
+            return Silent()
+
+        def find(self, key: AttemptKey) -> object:
+            return self.real
+
+    assert run(job(Blinking(), stager)).end is JobEnd.COMPLETED
+
+
+def test_a_job_whose_engine_stays_silent_is_lost_and_counts_as_an_internal_error(stager: Stager) -> None:
+    class Gone(ScriptedRunner):
+        def start(self, job: StagedJob) -> object:
+            return Silent()
+
+        def find(self, key: AttemptKey) -> object:
+            raise JobFailed("the engine does not answer")
+
+    result = run(job(Gone(), stager))
+    assert (result.end, result.exception_type) == (JobEnd.LOST, "SageMaker.JOB_INTERNAL_ERROR")
+
+
+def test_engine_trouble_before_the_start_is_trouble_of_the_create_call(stager: Stager) -> None:
+    def start() -> object:
+        raise JobFailed("the engine does not answer", "SageMaker.JOB_INTERNAL_ERROR")
+
+    result = run(job(Preparing(Prepared(starting=start)), stager))
+    assert (result.end, result.exception_type) == (JobEnd.REFUSED, "Step.SERVICE_FAULT")

@@ -1,0 +1,55 @@
+"""Small definitions that tests share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from localpipe.core import JSON
+
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
+ROLE = "arn:aws:iam::111122223333:role/test"
+PROCESSING = "/opt/ml/processing"
+
+
+def processing(name: str, *, inputs: dict[str, JSON] | None = None, outputs: tuple[str, ...] = (), **more: JSON) -> JSON:
+    """A Processing step; `inputs`: name → S3 URI or expression, `outputs`: names."""
+    arguments = {
+        "AppSpecification": {"ImageUri": IMAGE, "ContainerEntrypoint": ["python3", "-c", "pass"]},
+        "ProcessingResources": {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 30}},
+        "RoleArn": ROLE,
+        "ProcessingInputs": [
+            {
+                "InputName": key,
+                "S3Input": {
+                    "S3Uri": uri,
+                    "LocalPath": f"{PROCESSING}/{key}",
+                    "S3DataType": "S3Prefix",
+                    "S3InputMode": "File",
+                },
+            }
+            for key, uri in (inputs or {}).items()
+        ],
+        "ProcessingOutputConfig": {
+            "Outputs": [
+                {
+                    "OutputName": key,
+                    "S3Output": {
+                        "S3Uri": f"s3://bucket/{name}/{key}",
+                        "LocalPath": f"{PROCESSING}/{key}",
+                        "S3UploadMode": "EndOfJob",
+                    },
+                }
+                for key in outputs
+            ]
+        },
+    }
+    return {"Name": name, "Type": "Processing", "Arguments": arguments, **more}
+
+
+def output_of(step: str, output: str) -> JSON:
+    return {"Get": f"Steps.{step}.ProcessingOutputConfig.Outputs['{output}'].S3Output.S3Uri"}
+
+
+def pipeline(*steps: JSON, parameters: tuple[JSON, ...] = ()) -> JSON:
+    return {"Version": "2020-12-01", "Metadata": {}, "Parameters": list(parameters), "Steps": list(steps)}
