@@ -1,0 +1,15 @@
+"""From an author's pipeline.py or Pipeline object to a definition."""
+
+from localpipe.authoring.script import AuthoredDefinition, choose_python, definition_from_script
+from localpipe.authoring.target import SdkPipeline, compile_pipeline, load_target
+from localpipe.authoring.templates import write_template
+
+__all__ = [
+    "AuthoredDefinition",
+    "SdkPipeline",
+    "choose_python",
+    "compile_pipeline",
+    "definition_from_script",
+    "load_target",
+    "write_template",
+]

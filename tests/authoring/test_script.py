@@ -1,0 +1,399 @@
+"""Scripts of every shape, run in this Python against a tiny stand-in of the SDK; see test_sdk.py for the real ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from authoring_support import ROLE, Author
+
+from localpipe.authoring import choose_python, load_target
+from localpipe.core.names import Identity
+from localpipe.errors import AuthoringError, NotSupported, UsageError
+from localpipe.store import LocalStore
+
+IMPORT = "from sagemaker.workflow.pipeline import Pipeline\n"
+WAITED = "The script waits for an execution that it started; it was ended there, and the run begins afterwards."
+
+
+def test_get_pipeline_is_given_what_it_asks_for(author: Author) -> None:
+    authored = author(
+        IMPORT + "def get_pipeline(region, role, default_bucket, pipeline_name, base_job_prefix='x'):\n"
+        "    return Pipeline(pipeline_name, [region, role, default_bucket, base_job_prefix])\n",
+        path="abalone/pipeline.py",
+    )
+    assert authored.pipeline_name == "abalone"
+    parameters = [parameter["Name"] for parameter in json.loads(authored.definition)["Parameters"]]
+    assert parameters == ["eu-west-1", ROLE, "sagemaker-eu-west-1-123456789012", "x"]
+
+
+def test_get_pipeline_with_parameters_nobody_knows_is_refused(author: Author) -> None:
+    with pytest.raises(
+        AuthoringError, match=r"has parameters that localpipe has no value for: vpc, subnets\. Give them by --arg"
+    ):
+        author(IMPORT + "def get_pipeline(region, vpc, subnets): ...\n")
+
+
+def test_a_module_level_pipeline_needs_no_function_and_its_main_block_does_not_run(author: Author) -> None:
+    authored = author(IMPORT + "p = Pipeline('Mine')\nif __name__ == '__main__':\n    raise SystemExit(3)\n")
+    assert authored.pipeline_name == "Mine"
+
+
+def test_several_pipelines_are_named_and_one_is_chosen(author: Author) -> None:
+    text = IMPORT + "a, b = Pipeline('A'), Pipeline('B')\n"
+    with pytest.raises(AuthoringError, match=r"makes several pipelines: A, B\. Name the one you mean by --pipeline\.$"):
+        author(text)
+    assert author(text, pipeline="B").pipeline_name == "B"
+    with pytest.raises(AuthoringError, match=r"makes no pipeline of the name asked for by --pipeline\. It makes: A, B\.$"):
+        author(text, pipeline="C")
+
+
+def test_a_pipeline_that_the_main_block_upserts_and_starts_is_taken_with_its_parameters(author: Author) -> None:
+    authored = author(
+        IMPORT + "def main():\n"
+        "    pipeline = Pipeline('Started', ['Alpha'])\n"
+        "    pipeline.upsert('arn:aws:iam::123456789012:role/R')\n"
+        "    pipeline.start({'Alpha': '3'})\n"
+        "if __name__ == '__main__':\n    main()\n"
+    )
+    assert authored.pipeline_name == "Started"
+    assert authored.parameters == {"Alpha": "3"}
+    assert authored.notes == ("Parameters that the script starts the pipeline with: Alpha.",)
+
+
+def test_upserting_again_is_an_update(author: Author) -> None:
+    authored = author(
+        IMPORT
+        + "for steps in ([], [{'Name': 'S'}]):\n    Pipeline('P', steps=steps).upsert('arn:aws:iam::123456789012:role/R')\n"
+    )
+    assert json.loads(authored.definition)["Steps"] == [{"Name": "S"}]
+
+
+def test_a_script_that_waits_for_its_execution_is_ended_there(author: Author) -> None:
+    authored = author(
+        IMPORT + "import boto3\n"
+        "pipeline = Pipeline('Waits')\n"
+        "pipeline.upsert('arn:aws:iam::123456789012:role/R')\n"
+        "arn = pipeline.start({})\n"
+        "while True:\n"
+        "    try:\n"
+        "        boto3.client('sagemaker').describe_pipeline_execution(PipelineExecutionArn=arn)\n"
+        "    except Exception:\n"
+        "        pass\n"
+    )
+    assert (authored.pipeline_name, authored.notes) == ("Waits", (WAITED,))
+
+
+def test_a_pipeline_that_is_only_constructed_is_the_last_resort(author: Author) -> None:
+    text = IMPORT + "def main():\n    print(Pipeline('Shown').definition())\nif __name__ == '__main__':\n    main()\n"
+    assert author(text).pipeline_name == "Shown"
+
+
+def test_a_script_without_main_block_runs_once(author: Author, tmp_path: Path) -> None:
+    author(
+        IMPORT
+        + f"open({str(tmp_path / 'runs')!r}, 'a').write('x')\nPipeline('P').upsert('arn:aws:iam::123456789012:role/R')\n"
+    )
+    assert (tmp_path / "runs").read_text() == "x"
+
+
+def test_a_script_without_pipeline_is_refused_with_what_to_do(author: Author) -> None:
+    with pytest.raises(AuthoringError, match=r"script\.py made no pipeline\. Define get_pipeline\(\), keep a Pipeline in"):
+        author("print('nothing')\n")
+
+
+def test_an_error_shows_the_authors_own_traceback_and_nothing_of_ours(author: Author, tmp_path: Path) -> None:
+    with pytest.raises(AuthoringError) as error:
+        author("def fetch():\n    raise ValueError('no such table')\nfetch()\n")
+    script = tmp_path / "work" / "script.py"
+    assert str(error.value).splitlines() == [
+        f"{script} failed:",
+        "Traceback (most recent call last):",
+        f'  File "{script}", line 3, in <module>',
+        "    fetch()",
+        f'  File "{script}", line 2, in fetch',
+        "    raise ValueError('no such table')",
+        "ValueError: no such table",
+    ]
+
+
+def test_a_syntax_error_shows_its_line(author: Author) -> None:
+    with pytest.raises(AuthoringError, match=r"line 2\n    def broken\(:\n +\^\nSyntaxError"):
+        author("x = 1\ndef broken(:\n")
+
+
+def test_an_unserved_call_fails_in_the_authors_line(author: Author) -> None:
+    with pytest.raises(AuthoringError) as error:
+        author("import boto3\nboto3.client('ssm').get_parameter(Name='p')\n")
+    assert "boto3.client('ssm').get_parameter(Name='p')" in str(error.value)
+    assert str(error.value).endswith(
+        "An error occurred (UnsupportedOperation) when calling the GetParameter operation: "
+        "localpipe does not serve ssm:GetParameter while a pipeline is compiled"
+    )
+    assert "localpipe_launcher" not in str(error.value)
+
+
+def test_a_python_without_the_sdk_is_told_how_to_get_it(author: Author) -> None:
+    with pytest.raises(AuthoringError) as error:
+        author(IMPORT, environ={"PYTHONPATH": ""})
+    assert f"{sys.executable} cannot import `sagemaker`" in str(error.value)
+    assert f"(`{sys.executable} -m pip install sagemaker`), or name another Python by --python." in str(error.value)
+
+
+def test_a_python_with_the_other_version_of_the_sdk_is_told(author: Author) -> None:
+    with pytest.raises(AuthoringError) as error:
+        author("from sagemaker.sklearn.processing import SKLearnProcessor\n")
+    assert f"The SageMaker SDK of {sys.executable} has no `sagemaker.sklearn`" in str(error.value)
+
+
+def test_a_python_that_dies_is_told(author: Author) -> None:
+    with pytest.raises(AuthoringError, match="with status 7 before it was done"):
+        author("import os\nos._exit(7)\n")
+
+
+def test_what_the_script_prints_goes_to_standard_error(author: Author, capfd: pytest.CaptureFixture[str]) -> None:
+    author(IMPORT + "print('from the author')\np = Pipeline('P')\n")
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "from the author" in err
+
+
+def test_a_package_imports_relatively_and_absolutely_wherever_it_is_run_from(author: Author, tmp_path: Path) -> None:
+    folder = tmp_path / "src" / "pipelines" / "abalone"
+    folder.mkdir(parents=True)
+    for package in (folder, folder.parent):
+        (package / "__init__.py").touch()
+    (folder / "parts.py").write_text("NAME = 'Packaged'\n")
+    authored = author(
+        IMPORT + "from .parts import NAME\nfrom pipelines.abalone import parts\n"
+        "assert parts.NAME is NAME and __name__ == 'pipelines.abalone.pipeline'\np = Pipeline(NAME)\n",
+        path="src/pipelines/abalone/pipeline.py",
+    )
+    assert authored.pipeline_name == "Packaged"
+
+
+def test_profiles_of_the_machine_are_not_needed(author: Author) -> None:
+    authored = author(
+        IMPORT + "import boto3\n"
+        "assert boto3.Session().region_name == 'eu-west-1'\n"
+        "account = boto3.Session(profile_name='prod').client('sts').get_caller_identity()['Account']\n"
+        "assert boto3.client('sts').get_caller_identity()['Account'] == account\n"
+        "p = Pipeline('A' + account)\n",
+        environ={"AWS_PROFILE": "staging", "HOME": "/nonexistent"},
+    )
+    assert authored.pipeline_name == "A123456789012"
+
+
+def test_a_program_that_the_script_starts_is_redirected_too(author: Author) -> None:
+    child = "import boto3; print(boto3.client('sts').get_caller_identity()['Account'], end='')"
+    authored = author(
+        IMPORT + "import subprocess, sys\n"
+        f"account = subprocess.check_output([sys.executable, '-c', {child!r}], text=True)\n"
+        "p = Pipeline('A' + account)\n",
+        environ={"AWS_PROFILE": "prod"},
+    )
+    assert authored.pipeline_name == "A123456789012"
+
+
+def test_a_definition_is_named_after_its_file(store: LocalStore, identity: Identity, tmp_path: Path) -> None:
+    path = tmp_path / "my definition.json"
+    path.write_text('{"Version": "2020-12-01"}')
+    authored = load_target(path, store=store, identity=identity, environ={})
+    assert (authored.pipeline_name, authored.definition) == ("my-definition", '{"Version": "2020-12-01"}')
+
+
+def test_a_dict_is_a_definition(store: LocalStore, identity: Identity) -> None:
+    authored = load_target({"Version": "2020-12-01"}, store=store, identity=identity, environ={})
+    assert (authored.pipeline_name, authored.definition) == ("pipeline", '{"Version": "2020-12-01"}')
+
+
+GIVE_A_PATH = "give a path, a dict (json.loads) or a Pipeline object."
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (None, "The target None is of type NoneType: give a path, a dict (json.loads) or a Pipeline object."),
+        ([1], "The target [1] is of type list: give a path, a dict (json.loads) or a Pipeline object."),
+        (
+            ' {"Version": "2020-12-01"}',
+            """The target ' {"Version": "2020-12-01"}' is a definition's text: """ + GIVE_A_PATH,
+        ),
+        ("x" * 300 + ".py", f"The target '{'x' * 99}...{'x' * 96}.py' cannot be looked at: File name too long."),
+        ("a\0.py", "The target 'a\\x00.py' cannot be looked at: embedded null byte."),
+    ],
+)
+def test_what_cannot_be_a_target_is_named(target: object, message: str, store: LocalStore, identity: Identity) -> None:
+    with pytest.raises(UsageError) as error:
+        load_target(target, store=store, identity=identity, environ={})
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", "is a directory. Name the script or the definition in it, such as "),
+        ("absent.py", "There is no file "),
+        ("data.csv", "is neither a pipeline script (.py) nor a definition (.json)."),
+    ],
+)
+def test_other_targets_are_refused(name: str, message: str, store: LocalStore, identity: Identity, tmp_path: Path) -> None:
+    (tmp_path / "data.csv").touch()
+    with pytest.raises(UsageError) as error:
+        load_target(tmp_path / name, store=store, identity=identity, environ={})
+    assert message in str(error.value)
+
+
+def test_the_python_is_the_one_asked_for_else_the_active_environments_else_ours(tmp_path: Path) -> None:
+    python = tmp_path / "venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    active = {"VIRTUAL_ENV": str(tmp_path / "venv"), "PATH": os.environ["PATH"]}
+    assert choose_python(None, {}) == Path(sys.executable)
+    assert choose_python(None, active) == python
+    assert choose_python(sys.executable, active) == Path(sys.executable)
+    with pytest.raises(UsageError, match=r"There is no Python at 'python9'\. Give --python the path of"):
+        choose_python("python9", active)
+
+
+STARTED = (
+    IMPORT + "import boto3\nsm = boto3.client('sagemaker')\n"
+    "def started(name, **more):\n"
+    "    pipeline = Pipeline(name)\n"
+    "    pipeline.upsert('arn:aws:iam::123456789012:role/R')\n"
+    "    return pipeline.start({}, **more)\n"
+)
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "while sm.list_pipeline_executions(PipelineName='P')['PipelineExecutionSummaries'][0] != 'Succeeded': pass",
+        "while True: sm.describe_pipeline(PipelineName='P')",
+        "while True:\n    try: sm.describe_pipeline_execution(PipelineExecutionArn=arn)\n    except: pass",
+    ],
+)
+def test_a_loop_on_an_answer_that_never_changes_is_ended(author: Author, loop: str) -> None:
+    authored = author(STARTED + f"arn = started('P')\n{loop}\n")
+    assert (authored.pipeline_name, authored.notes) == ("P", (WAITED,))
+
+
+def test_with_a_pipeline_chosen_the_others_count_as_run(author: Author) -> None:
+    text = STARTED + (
+        "for name in 'A1', 'A2':\n    arn = started(name)\n"
+        "    while sm.describe_pipeline_execution(PipelineExecutionArn=arn)['PipelineExecutionStatus'] != 'Succeeded':\n"
+        "        pass\n"
+    )
+    assert author(text, pipeline="A2").pipeline_name == "A2"
+    assert author(text).pipeline_name == "A1"
+    with pytest.raises(AuthoringError, match=r"It makes: A1, A2\.$"):
+        author(text, pipeline="A3")
+
+
+def test_an_error_after_the_start_is_told_and_the_pipeline_is_taken(author: Author) -> None:
+    text = STARTED + (
+        "arn = started('P')\nsm.list_pipeline_execution_steps(PipelineExecutionArn=arn)['PipelineExecutionSteps'][0]\n"
+    )
+    authored = author(text)
+    assert authored.pipeline_name == "P"
+    (note,) = authored.notes
+    assert note == (
+        "The script failed after it had started its pipeline (IndexError: list index out of range). It may have wanted "
+        "results, which are there only after the run; the run begins now."
+    )
+    with pytest.raises(AuthoringError, match="IndexError: list index out of range"):
+        author(text, pipeline="Q")
+
+
+def test_the_parallelism_of_the_start_wins_over_the_pipelines(author: Author) -> None:
+    text = STARTED + "started('P', ParallelismConfiguration={'MaxParallelExecutionSteps': 2})\n"
+    authored = author(text)
+    assert authored.max_parallel == 2
+    assert authored.notes == ("The script sets MaxParallelExecutionSteps to 2; --max-parallel changes it.",)
+
+
+def test_a_selective_start_is_refused(author: Author) -> None:
+    config = "{'SelectedSteps': [{'StepName': 'A'}]}"
+    with pytest.raises(NotSupported) as error:
+        author(STARTED + f"started('P', SelectiveExecutionConfig={config})\n")
+    assert str(error.value) == (
+        "Selective execution, as the script starts pipeline 'P' (SelectiveExecutionConfig), is not supported. "
+        "Start it without: all of its steps run."
+    )
+
+
+GET_PIPELINE = (
+    IMPORT + "def get_pipeline(name, size: int, region='x', **more):\n    return Pipeline(f'{name}-{size + 1}-{region}')\n"
+)
+
+
+def test_get_pipeline_takes_arguments_of_the_user(author: Author) -> None:
+    given = {"name": "N", "size": "2", "region": "r", "any": 1}
+    assert author(GET_PIPELINE, arguments=given).pipeline_name == "N-3-r"
+
+
+def test_a_value_that_only_the_name_speaks_for_is_told(author: Author) -> None:
+    authored = author(
+        IMPORT + "def get_pipeline(bucket_prefix, s3_bucket): return Pipeline(bucket_prefix, [s3_bucket])\n", path="mine.py"
+    )
+    assert authored.pipeline_name == "mine"
+    (note,) = authored.notes
+    assert note == (
+        "get_pipeline() is given bucket_prefix='mine', s3_bucket='sagemaker-eu-west-1-123456789012'. "
+        "Give it other values by --arg Name=Value."
+    )
+
+
+def test_arguments_that_nobody_takes_are_refused(author: Author) -> None:
+    own = IMPORT + "def get_pipeline(region): return Pipeline('P')\n"
+    with pytest.raises(AuthoringError, match=r"get_pipeline\(\) of .*script.py does not take regoin\. It takes: region\.$"):
+        author(own, arguments={"regoin": "x"})
+    with pytest.raises(AuthoringError, match=r"has no get_pipeline\(\) that could take what --arg gives: a\.$"):
+        author(IMPORT + "p = Pipeline('P')\n", arguments={"a": "x"})
+
+
+def test_a_get_pipeline_that_is_only_imported_is_the_last_resort(author: Author, tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "library.py").write_text(IMPORT + "def get_pipeline(): return Pipeline('Imported')\n")
+    assert author("from library import get_pipeline\n").pipeline_name == "Imported"
+    assert author(IMPORT + "from library import get_pipeline\np = Pipeline('Own')\n").pipeline_name == "Own"
+
+
+def test_a_start_that_did_not_run_is_told(author: Author) -> None:
+    text = IMPORT + "p = Pipeline('P')\nif __name__ == '__main__':\n    p.start({'A': '1'})\n"
+    (note,) = author(text).notes
+    assert note == (
+        "The script's `__main__` block did not run: what it gives to start() is not taken. Give parameters by -p Name=Value."
+    )
+
+
+def test_a_missing_module_names_the_python(author: Author) -> None:
+    with pytest.raises(AuthoringError) as error:
+        author("import no_such_module.inner\n")
+    assert str(error.value).endswith(
+        "ModuleNotFoundError: No module named 'no_such_module'\n"
+        f"The Python is {sys.executable}: install `no_such_module` there, or name another by --python."
+    )
+
+
+def test_a_script_that_wants_arguments_is_told_how_to_go_on(author: Author) -> None:
+    text = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--bucket', required=True)\np.parse_args()\n"
+    with pytest.raises(AuthoringError) as error:
+        author(text)
+    assert "wants arguments on its command line, and is given none" in str(error.value)
+    assert str(error.value).endswith("or define get_pipeline(), whose arguments are given by --arg Name=Value.")
+    assert "Traceback" not in str(error.value)
+
+
+def test_a_definition_may_begin_with_a_byte_order_mark(store: LocalStore, identity: Identity, tmp_path: Path) -> None:
+    path = tmp_path / "marked.json"
+    path.write_bytes(b'\xef\xbb\xbf{"Version": "2020-12-01"}')
+    assert load_target(path, store=store, identity=identity, environ={}).definition == '{"Version": "2020-12-01"}'
+
+
+def test_only_a_script_takes_arguments(store: LocalStore, identity: Identity) -> None:
+    with pytest.raises(UsageError, match=r"^Only get_pipeline\(\) of a script \(\.py\) takes arguments: a\.$"):
+        load_target({}, store=store, identity=identity, environ={}, arguments={"a": 1})
