@@ -1,0 +1,5 @@
+"""`python -m localpipe`."""
+
+from localpipe.cli import main
+
+main()

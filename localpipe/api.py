@@ -1,0 +1,173 @@
+"""The Python API: an adapter over the service, as the command line is."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from localpipe.authoring.target import load_target
+from localpipe.service.attempts import artifacts_of
+from localpipe.service.executions import describe_pipeline_execution, drive, start_pipeline_execution
+from localpipe.service.preflight import make_images, preflight
+from localpipe.service.views import started_steps
+from localpipe.service.wiring import Home
+from localpipe.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from localpipe.authoring.target import SdkPipeline
+    from localpipe.core import JSON
+    from localpipe.scheduling.events import Recorded
+    from localpipe.service.executions import PipelineExecution
+    from localpipe.service.preflight import Preflight
+
+    Target: TypeAlias = str | Path | Mapping[str, JSON] | SdkPipeline
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """How one step ended. `properties` has the Describe shape, with times in epoch seconds.
+
+    `failure_reason` is empty unless it failed. `branch_taken` is `IfSteps` or `ElseSteps` for a Condition, else None.
+    `log`: standard output and error of its containers. `artifacts`: S3 URI → local file (read only) of what it wrote.
+    """
+
+    name: str
+    status: str
+    attempt_count: int
+    properties: JSON
+    failure_reason: str
+    branch_taken: str | None
+    log: str
+    artifacts: Mapping[str, Path]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """An execution that has ended. `status`: `Succeeded`, `Failed` or `Stopped`.
+
+    `steps`: those that started, by name, oldest first. `document` is what `localpipe show --json` prints.
+    """
+
+    arn: str
+    pipeline_name: str
+    status: str
+    failure_reason: str
+    steps: Mapping[str, Step]
+    document: JSON
+
+
+def run(
+    target: Target,
+    parameters: Mapping[str, str | int | float | bool] | None = None,
+    *,
+    name: str | None = None,
+    runner: str | None = None,
+    max_parallel: int | None = None,
+    home: str | Path | None = None,
+    python: str | None = None,
+    pipeline: str | None = None,
+    env: Mapping[str, str] | None = None,
+    arguments: Mapping[str, JSON] | None = None,
+    observe: Callable[[Recorded], None] | None = None,
+) -> Execution:
+    """Run a pipeline to its end and return what came of it. A failed pipeline is returned, not raised.
+
+    `target`: a path to a definition or a script, a definition as a dict, or a `Pipeline` object of the SageMaker SDK, which
+    is compiled so that nothing reaches AWS. `arguments` are given to the script's `get_pipeline()` by name. Other arguments
+    are the options of `localpipe run`.
+    Raises LocalpipeError for everything that is refused before anything runs.
+    """
+    flags = {"home": home, "runner": runner, "max_parallel": max_parallel, "python": python}
+    with _opened(target, flags) as opened:
+        ready = _prepare(opened, target, parameters, name, pipeline, env, arguments)
+        make_images(opened, ready)
+        execution = describe_pipeline_execution(opened, start_pipeline_execution(opened, ready))
+        return _ended(drive(execution, observe or _ignore))
+
+
+def check(
+    target: Target,
+    parameters: Mapping[str, str | int | float | bool] | None = None,
+    *,
+    name: str | None = None,
+    runner: str | None = None,
+    home: str | Path | None = None,
+    python: str | None = None,
+    pipeline: str | None = None,
+    env: Mapping[str, str] | None = None,
+    arguments: Mapping[str, JSON] | None = None,
+) -> tuple[str, ...]:
+    """Raise LocalpipeError for all that would keep the pipeline from running here; return notes on what would differ."""
+    with _opened(target, {"home": home, "runner": runner, "python": python}) as opened:
+        return _prepare(opened, target, parameters, name, pipeline, env, arguments).notes
+
+
+@contextmanager
+def _opened(target: Target, flags: Mapping[str, object]) -> Iterator[Home]:
+    """The home, closed at the end. Raises UsageError for the settings, HomeUnusable."""
+    beside = Path(target).parent if isinstance(target, str | Path) else None
+    home = Home(load_settings(flags, os.environ, Path.cwd(), beside))
+    home.check_writable()
+    try:
+        yield home
+    finally:
+        home.close()
+
+
+def _prepare(  # noqa: PLR0917 - the options of run, handed on
+    home: Home,
+    target: Target,
+    parameters: Mapping[str, str | int | float | bool] | None,
+    name: str | None,
+    pipeline: str | None,
+    env: Mapping[str, str] | None,
+    arguments: Mapping[str, JSON] | None,
+) -> Preflight:
+    python = home.settings.python
+    authored = load_target(
+        target,
+        store=home.store,
+        identity=home.settings.identity,
+        environ={**os.environ, **(env or {})},
+        python=str(python) if python else None,
+        pipeline=pipeline,
+        arguments=arguments,
+    )
+    given = {**authored.parameters, **(parameters or {})}
+    name = name or authored.pipeline_name
+    return preflight(home, authored.definition, name, given, authored.notes, max_parallel=authored.max_parallel)
+
+
+def _ended(execution: PipelineExecution) -> Execution:
+    return Execution(
+        arn=execution.name.arn,
+        pipeline_name=execution.name.pipeline_name,
+        status=execution.status,
+        failure_reason=execution.state.failure_reason,
+        steps={step.step: _step(execution, step.step) for step in started_steps(execution.state)},
+        document=execution.document(),
+    )
+
+
+def _step(execution: PipelineExecution, name: str) -> Step:
+    step = execution.step(name)
+    logs = [Path(log_file) for log_file in step.log_files]
+    return Step(
+        name=name,
+        status=step.status.value,
+        attempt_count=step.attempt,
+        properties=step.properties or {},
+        failure_reason=step.reason,
+        branch_taken=step.branches_taken[0] if step.branches_taken else None,
+        log="".join(log.read_text(encoding="utf-8", errors="replace") for log in logs if log.exists()),
+        artifacts={row["S3Uri"]: Path(row["Path"]) for row in artifacts_of(execution, name)},
+    )
+
+
+def _ignore(fact: Recorded) -> None:
+    """Nobody watches."""

@@ -1,0 +1,116 @@
+"""Driving an execution in the foreground: progress, Ctrl-C, report, exit status. Shared by run, resume and retry."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from contextlib import contextmanager, suppress
+from enum import Enum
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+from localpipe.cli.common import EXIT_STATUS, command_line, print_json, say
+from localpipe.cli.progress import PlainProgress
+from localpipe.cli.report import report
+from localpipe.errors import HomeUnusable, UsageError
+from localpipe.service.executions import drive, stop_pipeline_execution
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+    from localpipe.cli.live import LiveProgress
+    from localpipe.service.executions import PipelineExecution
+
+
+class _Press(Enum):
+    """What a press of Ctrl-C asks for: the first, the second. The next one leaves."""
+
+    STOP = 1
+    KILL = 2
+
+
+_STDERR = 2
+_SHOW_CURSOR = b"\x1b[?25h"
+
+
+def drive_in_foreground(
+    execution: PipelineExecution, *, as_json: bool, known: int = 0, first: Callable[[], None] | None = None
+) -> int:
+    """Drive to the end, showing progress on standard error; return the exit status.
+
+    `known`: facts up to that number are known to the user already. `first`: as of `drive`.
+    """
+    try:
+        with _progress(known) as progress, _stopping_on_signals(execution):
+            ended = drive(execution, progress, first=first)
+    except HomeUnusable as error:
+        resume = command_line(execution.home, "resume", execution.name.execution_id)
+        say(f"Interrupted: {error}\nWhen that is mended, go on with: {resume}")
+        return error.exit_status
+    report(ended)
+    if as_json:
+        print_json(ended.document())
+    return EXIT_STATUS[ended.status]
+
+
+def _progress(known: int) -> PlainProgress | LiveProgress:
+    plain = not sys.stderr.isatty() or any(os.environ.get(name) for name in ("NO_COLOR", "CI"))
+    if plain or os.environ.get("TERM") == "dumb":
+        return PlainProgress(known)
+    from rich.console import Console
+
+    from localpipe.cli.live import LiveProgress
+
+    return LiveProgress(Console(stderr=True))
+
+
+@contextmanager
+def _stopping_on_signals(execution: PipelineExecution) -> Iterator[None]:
+    """SIGINT or SIGTERM once stops with grace, twice kills, a third time leaves at once.
+
+    A handler interrupts whatever the main thread does, its printing and its appending included. So it only puts a word into
+    a queue that allows for that, and a thread of its own says it and does it.
+    """
+    presses = 0
+    asked: SimpleQueue[_Press | None] = SimpleQueue()
+
+    def pressed(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a handler's signature
+        nonlocal presses
+        presses += 1
+        if presses > len(_Press):
+            _leave(execution)
+        asked.put(_Press(presses))
+
+    stopper = threading.Thread(target=_stop_when_asked, args=(execution, asked), daemon=True)
+    stopper.start()
+    before = {signum: signal.signal(signum, pressed) for signum in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+        asked.put(None)
+        stopper.join()
+
+
+def _stop_when_asked(execution: PipelineExecution, asked: SimpleQueue[_Press | None]) -> None:
+    """Stop the execution as often as it is asked for, until a None."""
+    while press := asked.get():
+        if press is _Press.STOP:
+            grace = f"{execution.home.settings.stop_grace_seconds:g} s"
+            say(f"\nStopping: jobs have {grace} to end. Ctrl-C again kills them, a third time leaves.")
+        else:
+            say("\nKilling. Ctrl-C again leaves.")
+        with suppress(UsageError):  # it ended in the meantime
+            stop_pipeline_execution(execution.home, execution.name.execution_id, kill=press is _Press.KILL)
+
+
+def _leave(execution: PipelineExecution) -> None:
+    """End this process whatever its threads do, with the terminal as it was."""
+    line = f"\nLeft. What still runs is taken up by: {command_line(execution.home, 'resume', execution.name.execution_id)}\n"
+    with suppress(OSError):
+        os.write(_STDERR, (_SHOW_CURSOR if os.isatty(_STDERR) else b"") + line.encode())
+    os._exit(EXIT_STATUS["Stopped"])

@@ -1,0 +1,48 @@
+"""`gc`: remove old executions and what crashed runs left behind."""
+
+from __future__ import annotations
+
+import click
+
+from localpipe.cli.common import existing_home, home_option
+from localpipe.service.cleaning import empty_trash, removable_executions, remove_execution, sweep_jobs
+
+_MIB = 1 << 20
+
+
+@click.command()
+@click.option(
+    "--older-than",
+    "days",
+    type=click.FloatRange(min=0),
+    default=7.0,
+    show_default=True,
+    metavar="DAYS",
+    help="Only those that ended at least so many days ago.",
+)
+@click.option("--keep", type=click.IntRange(min=0), default=5, show_default=True, help="How many of the newest to keep.")
+@click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
+@home_option
+def gc(days: float, keep: int, *, dry_run: bool, home: str | None) -> None:
+    """Remove working directories, logs and facts of executions that ended, and containers that crashed runs left.
+
+    Objects in the local S3 and registered models stay.
+    """
+    opened = existing_home(home)
+    if opened is None:
+        click.echo("Nothing to remove.")
+        return
+    opened.check_writable()
+    old = removable_executions(opened, older_than_days=days, keep=keep)
+    removed = [each for each in old if dry_run or remove_execution(opened, each.execution_id)]
+    for each in removed:
+        click.echo(f"{each.execution_id}  {each.pipeline_name}  {each.status}  {each.bytes / _MIB:.1f} MiB")
+    left, silent = (0, ()) if dry_run else sweep_jobs(opened)
+    if left:
+        click.echo(f"removed {left} containers of crashed runs")
+    for sentence in silent:
+        click.echo(sentence, err=True)
+    if not removed and not left:
+        click.echo("Nothing to remove.")
+    if not dry_run:
+        empty_trash(opened)

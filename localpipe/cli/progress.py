@@ -1,0 +1,84 @@
+"""What a person sees while an execution runs where there is no terminal: plain lines, rendered from events."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from typing_extensions import Self
+
+from localpipe.cli.common import say
+from localpipe.scheduling.events import (
+    AttemptFailed,
+    AttemptStarted,
+    AttemptStopped,
+    ExecutionFinished,
+    ExecutionStarted,
+    JobLaunched,
+    RetryRequested,
+    RetryScheduled,
+    StepSucceeded,
+    StopRequested,
+    StopSignalled,
+)
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from localpipe.scheduling.events import Event, Recorded
+
+
+class PlainProgress:
+    """One line a fact, on standard error. Mutable: remembers when attempts started."""
+
+    def __init__(self, known: int = 0) -> None:
+        """`known`: facts up to that number are not told again."""
+        self._known = known
+        self._started: dict[str, float] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Nothing to put back."""
+
+    def __call__(self, fact: Recorded) -> None:
+        """Print the fact, if it is one that a person waits for."""
+        event = fact.event
+        if isinstance(event, AttemptStarted):
+            self._started[event.step] = fact.at
+        line = _line(event, fact.at - self._started.get(getattr(event, "step", ""), fact.at))
+        if line and (fact.seq > self._known or isinstance(event, ExecutionStarted)):
+            say(f"{time.strftime('%H:%M:%S', time.localtime(fact.at))}  {line}")
+
+
+def _line(event: Event, elapsed: float) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind of fact
+    match event:
+        case ExecutionStarted():
+            return f"Pipeline {event.pipeline_name}, execution {event.execution_id}"
+        case AttemptStarted(attempt=1):
+            return f"{event.step}: Starting"
+        case AttemptStarted():
+            return f"{event.step}: Starting, attempt {event.attempt}"
+        case JobLaunched():
+            return f"{event.step}: Executing"
+        case StepSucceeded(branches_taken=()):
+            return f"{event.step}: Succeeded after {elapsed:.1f} s"
+        case StepSucceeded():
+            return f"{event.step}: Succeeded, taking {', '.join(event.branches_taken)}"
+        case AttemptFailed():
+            return f"{event.step}: Failed after {elapsed:.1f} s. {event.reason}".rstrip()
+        case RetryScheduled():
+            return f"{event.step}: another attempt follows by its retry policy"
+        case StopSignalled():
+            return f"{event.step}: Stopping"
+        case AttemptStopped():
+            return f"{event.step}: Stopped"
+        case StopRequested():
+            return "Killing the execution" if event.kill else "Stopping the execution"
+        case RetryRequested():
+            return "Retrying failed and stopped steps"
+        case ExecutionFinished():
+            return f"Execution {event.status}"
+        case _:
+            return ""

@@ -1,0 +1,1 @@
+"""One function per operation, named as SageMaker names it."""

@@ -1,0 +1,123 @@
+"""One attempt looked at again: its job as it was staged, a shell in it, what it wrote to S3."""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from localpipe.core.names import S3Uri
+from localpipe.core.ports import CommandLine
+from localpipe.core.work import RunJob
+from localpipe.definition.expressions import StepValues
+from localpipe.engine.resolve import Attempt, resolve
+from localpipe.errors import UsageError
+from localpipe.scheduling.state import BUSY
+from localpipe.service.executions import endpoint_of, refreshed, world_of
+from localpipe.service.views import started_steps
+from localpipe.settings import JOB_COMMAND
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from localpipe.core import JSON
+    from localpipe.core.jobspec import StagedJob
+    from localpipe.engine.resolve import World
+    from localpipe.scheduling.state import StepExecution
+    from localpipe.service.executions import PipelineExecution
+
+_OPEN_SHELL = "command -v bash >/dev/null && exec bash || exec sh"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shell:
+    """How to enter a step: a command line, and the command that the step itself runs or ran there.
+
+    In the shell, `eval "$LOCALPIPE_COMMAND"` does it again.
+    """
+
+    line: CommandLine
+    own_command: str
+
+
+@contextmanager
+def enter(execution: PipelineExecution, step_name: str, *, terminal: bool) -> Iterator[Shell]:
+    """A shell in the step's container, or in a new one over what it left; the local S3 answers while it is open.
+
+    `terminal`: whether the caller's standard input is one. Raises UsageError for a step that runs no container, whose job
+    never came to run, or whose job another process is about to start or to collect.
+    """
+    runner = execution.home.runner(execution.home.settings.runner)
+    step = execution.step(step_name)
+    with tempfile.TemporaryDirectory(prefix="localpipe-shell-") as directory:
+        endpoint = endpoint_of(execution, runner, Path(directory))
+        try:
+            staged = _staged(execution, step, world_of(execution, runner, endpoint.environment))
+            own_command = shlex.join(runner.job_command(staged))
+            script = ["sh", "-c", f"export {JOB_COMMAND}={shlex.quote(own_command)}; {_OPEN_SHELL}"]
+            entered = runner.enter(staged.key, script, terminal=terminal) if step.status in BUSY else None
+            if entered:
+                yield Shell(line=CommandLine(argv=tuple(entered)), own_command=own_command)
+            else:
+                _refuse_what_is_in_hand(refreshed(execution), step_name)
+                runner.ensure_image(staged.image_uri)
+                yield Shell(line=runner.shell(staged, script, terminal=terminal), own_command=own_command)
+                runner.reclaim(staged.attempt_dir, staged.image_uri)
+        finally:
+            endpoint.close()
+
+
+def _refuse_what_is_in_hand(execution: PipelineExecution, step_name: str) -> None:
+    """A shell over the files of a job that is about to start, or whose outputs are being read, would change them."""
+    status = execution.step(step_name).status
+    if status in BUSY and execution.driven:
+        raise UsageError(
+            f"Step {step_name!r} is {status.value}, and its job does not run at this moment: it waits for its turn, is "
+            "being made ready or has just ended. Try again when it runs."
+        )
+
+
+def artifacts_of(execution: PipelineExecution, step_name: str | None = None) -> list[JSON]:
+    """The objects that lie now under the outputs of each started step: `StepName`, `S3Uri`, `Path`, `Size`."""
+    steps = [execution.step(step_name)] if step_name else started_steps(execution.state)
+    return [
+        {"StepName": step.step, "S3Uri": str(info.uri), "Path": str(info.path), "Size": info.size}
+        for step in steps
+        for uri in step.outputs
+        for info in execution.home.store.list(S3Uri.parse(uri))
+        if str(info.uri) == uri or str(info.uri).startswith(f"{uri.rstrip('/')}/")
+    ]
+
+
+def _staged(execution: PipelineExecution, step: StepExecution, world: World) -> StagedJob:
+    """The job of the step's last attempt, described again from the journal."""
+    definition = execution.pipeline.steps[step.step]
+    if not execution.home.attempt_dir(execution.key(step)).is_dir():
+        if step.status in BUSY:
+            reason = "its job is not made ready yet."
+        elif step.reason:
+            reason = f"its job was not made ready. {step.reason}"
+        else:
+            reason = f"a {definition.type} step runs no container."
+        raise UsageError(f"There is nothing to enter in step {step.step!r}: {reason}")
+    attempt = Attempt(
+        key=execution.key(step),
+        step=definition,
+        job_name=step.job_name,
+        at=step.attempts[-1].started_at,
+        values=_values(execution.state.steps),
+        reattach=True,
+    )
+    work = world.step_types[definition.type].work(resolve(attempt, world))
+    assert isinstance(work, RunJob)  # noqa: S101 - what was made ready is a job
+    spec = work.spec
+    leading = {} if spec.network_isolated else world.job_environment()
+    environment = {**leading, **spec.environment}
+    return world.stager.stage(spec, attempt.key, environment, anew=False, overlays=world.runner.overlays)
+
+
+def _values(steps: Mapping[str, StepExecution]) -> dict[str, StepValues]:
+    return {name: StepValues(properties=step.properties, property_files=step.property_files) for name, step in steps.items()}

@@ -1,0 +1,113 @@
+"""`gc`: what may be removed, and removing it."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from localpipe.errors import ExecutionBusy, HomeUnusable
+from localpipe.journal.lease import driving, is_driven
+from localpipe.scheduling.state import fold
+from localpipe.staging import delete_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from localpipe.service.wiring import Home
+
+_SECONDS_PER_DAY = 86_400
+_TRASH = ".trash-"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Removable:
+    """Working directories and logs of an ended execution. `bytes` is what they take on disk."""
+
+    execution_id: str
+    pipeline_name: str
+    status: str
+    ended_at: float
+    bytes: int
+
+
+def removable_executions(home: Home, *, older_than_days: float, keep: int) -> Sequence[Removable]:
+    """Executions that ended at least that long ago, the newest `keep` of all left out, oldest first."""
+    before = home.clock.now() - older_than_days * _SECONDS_PER_DAY
+    known = home.journal.executions()
+    result = []
+    for started in known[: max(0, len(known) - keep)]:
+        directory = home.execution_dir(started.execution_id)
+        state = fold(home.journal.read(started.execution_id))
+        if state.ended_at is None or state.ended_at > before or is_driven(directory):
+            continue
+        result.append(
+            Removable(
+                execution_id=started.execution_id,
+                pipeline_name=started.pipeline_name,
+                status=state.status.value,
+                ended_at=state.ended_at,
+                bytes=_size(directory),
+            )
+        )
+    return result
+
+
+def remove_execution(home: Home, execution_id: str) -> bool:
+    """Forget an ended execution: its facts, logs and working directories. Objects in S3 and models stay.
+
+    Its directory is only put aside; `empty_trash` deletes it. False, with nothing done, if a process drives it or it goes on
+    by now: whoever wants to resume or retry it meanwhile either has it whole or finds it gone.
+    """
+    directory = home.execution_dir(execution_id)
+    try:
+        with driving(directory):
+            if not fold(home.journal.read(execution_id)).finished:
+                return False
+            home.journal.forget(execution_id)
+            directory.rename(home.runs / f"{_TRASH}{execution_id}-{secrets.token_hex(4)}")
+    except ExecutionBusy:
+        return False
+    return True
+
+
+def empty_trash(home: Home) -> None:
+    """Delete what `remove_execution` put aside, by now or before a crash.
+
+    Raises HomeUnusable if files of root are in the way.
+    """
+    trash = list(home.runs.glob(f"{_TRASH}*"))
+    for directory in trash:
+        with suppress(OSError):
+            delete_tree(directory)
+    if left := [str(directory) for directory in trash if directory.exists()]:
+        raise HomeUnusable(f"Removed executions left files that are not yours. Remove them: sudo rm -rf {shlex.join(left)}")
+
+
+def sweep_jobs(home: Home) -> tuple[int, Sequence[str]]:
+    """Remove jobs of this home whose execution has ended.
+
+    Returns how many there were, and for each runner that was used and cannot be asked now a sentence that says so.
+    """
+    available = home.availability()
+    live = {each for each in home.journal.ids() if not fold(home.journal.read(each)).finished}
+    usable = [home.runner(name) for name, availability in available.items() if availability.usable]
+    left = sum(runner.sweep(lambda key: key.execution_id in live) for runner in usable)
+    used = {started.settings["runner"] for started in home.journal.executions()}
+    silent = [
+        f"What the {name} runner may have left could not be looked for: {availability.reason}"
+        for name, availability in available.items()
+        if name in used and not availability.usable
+    ]
+    return left, silent
+
+
+def _size(directory: Path) -> int:
+    total = 0
+    for path in directory.rglob("*"):
+        with suppress(OSError):  # removed meanwhile, or below a directory of root
+            total += path.lstat().st_size if path.is_file() and not path.is_symlink() else 0
+    return total

@@ -1,0 +1,267 @@
+"""Executions: start, drive, stop, retry, find, describe. Named as SageMaker names them.
+
+Follows: service.md sections 5 and 9.1.
+"""
+
+from __future__ import annotations
+
+import secrets
+import string
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import partial
+from typing import TYPE_CHECKING
+
+from localpipe.core.names import AttemptKey, ExecutionName, job_name
+from localpipe.core.times import iso_time
+from localpipe.engine.resolve import World
+from localpipe.errors import NotFound, UsageError
+from localpipe.journal.lease import driving, is_driven, ring
+from localpipe.scheduling.events import ExecutionStarted, RetryRequested, StopRequested
+from localpipe.scheduling.state import fold
+from localpipe.service.preflight import Pipeline, Preflight, fitter, read_pipeline
+from localpipe.service.views import execution_document
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from localpipe.core import JSON
+    from localpipe.core.ports import Runner
+    from localpipe.engine.endpoint import JobEndpoint
+    from localpipe.scheduling.events import Recorded
+    from localpipe.scheduling.state import ExecutionState, StepExecution
+    from localpipe.service.wiring import Home
+
+_ID_ALPHABET = string.ascii_lowercase + string.digits
+_ID_LENGTH = 12
+LAST = "last"
+_CAN_BE_RETRIED = ("Failed", "Stopped")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineExecution:
+    """One execution as its journal tells it.
+
+    `home` has the settings that the execution keeps. `driven`: a process drives it at this moment.
+    """
+
+    home: Home
+    name: ExecutionName
+    started: ExecutionStarted
+    pipeline: Pipeline
+    state: ExecutionState
+    driven: bool
+
+    @property
+    def status(self) -> str:
+        """The service's word for where it stands."""
+        return self.state.status.value
+
+    def document(self) -> JSON:
+        """The document of `--json`."""
+        return execution_document(self.name, self.state, self.pipeline.steps, self.home.step_types, self.home.model)
+
+    def key(self, step: StepExecution) -> AttemptKey:
+        """The last attempt of a step."""
+        return AttemptKey(execution_id=self.name.execution_id, step=step.step, attempt=step.attempt)
+
+    def step(self, name: str) -> StepExecution:
+        """A step that has started. Raises NotFound, naming the nearest."""
+        step = self.state.steps.get(name)
+        if step is None or step.attempt == 0:
+            started = [s.step for s in self.state.steps.values() if s.attempt]
+            if name in self.pipeline.steps:
+                raise UsageError(f"Step {name!r} has not started in execution {self.name.execution_id}.")
+            raise NotFound("step", name, get_close_matches(name, started, n=1))
+        return step
+
+
+def start_pipeline_execution(home: Home, ready: Preflight) -> str:
+    """Write down that the pipeline is to run, and return the execution id. Nothing runs yet: `drive` does that."""
+    execution_id = "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH))
+    started = ExecutionStarted(
+        pipeline_name=ready.pipeline.name,
+        execution_id=execution_id,
+        definition=ready.pipeline.definition.source,
+        parameters=ready.parameters,
+        max_parallel=ready.max_parallel,
+        settings={**home.settings.kept(), "runner": ready.runner_name},
+        notes=ready.notes,
+    )
+    home.execution_dir(execution_id).mkdir(parents=True)
+    home.journal.append(execution_id, [started], after=0)
+    return execution_id
+
+
+def drive(
+    execution: PipelineExecution,
+    observe: Callable[[Recorded], None],
+    runner: Runner | None = None,
+    *,
+    first: Callable[[], None] | None = None,
+) -> PipelineExecution:
+    """Run an execution from where its journal stands to its end, in this process; return it as it is then.
+
+    `observe` sees every fact, old ones first. `runner` replaces the one that the execution keeps (tests, benchmarks).
+    `first` may write facts: it is done when no other process can drive the execution, before its facts are read.
+    Raises ExecutionBusy if another process drives it, NotFound if it has been removed.
+    """
+    from localpipe.engine.loop import Engine
+    from localpipe.engine.perform import Performer
+
+    home, name = execution.home, execution.name
+    directory = home.execution_dir(name.execution_id)
+    runner = runner or home.runner(home.settings.runner)
+    with driving(directory) as bell:
+        if home.journal.started(name.execution_id) is None:
+            raise NotFound("execution", name.execution_id)
+        endpoint = endpoint_of(execution, runner, directory)
+        endpoint.resume()
+        world = world_of(execution, runner, endpoint.environment)
+        try:
+            if first:
+                first()
+            Engine(
+                execution.pipeline.plan(),
+                name.execution_id,
+                journal=home.journal,
+                performer=Performer(world),
+                clock=home.clock,
+                bell=bell,
+                job_name=partial(_job_name, execution.pipeline, home),
+                observe=observe,
+            ).run()
+        finally:
+            endpoint.close()
+    return replace(execution, state=fold(home.journal.read(name.execution_id)), driven=False)
+
+
+def world_of(execution: PipelineExecution, runner: Runner, job_environment: Callable[[], Mapping[str, str]]) -> World:
+    """The effects in which the steps of an execution are done."""
+    home = execution.home
+    return World(
+        execution=execution.name,
+        started_at=execution.state.started_at,
+        parameters=execution.started.parameters,
+        steps=execution.pipeline.steps,
+        step_types=home.step_types,
+        fit=fitter(home),
+        store=home.store,
+        registry=home.registry,
+        runner=runner,
+        stager=home.stager(),
+        clock=home.clock,
+        grace_seconds=home.settings.stop_grace_seconds,
+        job_environment=job_environment,
+    )
+
+
+def describe_pipeline_execution(home: Home, execution: str) -> PipelineExecution:
+    """The execution named by an ARN, an id or `last`. Raises NotFound."""
+    started = _find(home, execution)
+    kept = home.keeping(started.settings)
+    driven = is_driven(home.execution_dir(started.execution_id))  # first: a driver writes the end before it leaves
+    name = ExecutionName(
+        pipeline_name=started.pipeline_name, execution_id=started.execution_id, identity=kept.settings.identity
+    )
+    return PipelineExecution(
+        home=kept,
+        name=name,
+        started=started,
+        pipeline=read_pipeline(kept, started.definition, started.pipeline_name),
+        state=fold(home.journal.read(started.execution_id)),
+        driven=driven,
+    )
+
+
+def refreshed(execution: PipelineExecution) -> PipelineExecution:
+    """The execution as its journal tells it now."""
+    execution_id = execution.name.execution_id
+    driven = is_driven(execution.home.execution_dir(execution_id))  # first: a driver writes the end before it leaves
+    return replace(execution, state=fold(execution.home.journal.read(execution_id)), driven=driven)
+
+
+def list_pipeline_executions(home: Home) -> Sequence[JSON]:
+    """Every execution of the home, newest first, in words for people and programs.
+
+    `Interrupted`: it has not ended and no process drives it.
+    """
+    rows = []
+    for started in reversed(home.journal.executions()):
+        driven = is_driven(home.execution_dir(started.execution_id))
+        state = fold(home.journal.read(started.execution_id))
+        rows.append(
+            {
+                "ExecutionId": started.execution_id,
+                "PipelineName": started.pipeline_name,
+                "Status": state.status.value,
+                "StartTime": iso_time(state.started_at),
+                "Interrupted": not state.finished and not driven,
+            }
+        )
+    return rows
+
+
+def stop_pipeline_execution(home: Home, execution_id: str, *, kill: bool = False) -> None:
+    """Ask for the execution to stop; `kill` may follow a stop. Raises UsageError, in the service's words, if it is too late.
+
+    Follows: service.md section 5.6.
+    """
+    state = fold(home.journal.read(execution_id))
+    if state.finished or (state.stop and not kill):
+        raise UsageError(
+            f"Execution {execution_id} is {state.status}. Only pipelines with 'Executing' status can be stopped."
+        )
+    home.journal.append(execution_id, [StopRequested(kill=kill)])
+    ring(home.execution_dir(execution_id))
+
+
+def retry_pipeline_execution(home: Home, execution_id: str, *, max_parallel: int | None = None) -> None:
+    """Ask for failed and stopped steps to be done again; to be the `first` of `drive`, which then does them.
+
+    Raises UsageError unless the execution is Failed or Stopped. Follows: service.md section 5.7.
+    """
+    state = fold(home.journal.read(execution_id))
+    check_retry(execution_id, state)
+    home.journal.append(execution_id, [RetryRequested(max_parallel)])
+
+
+def check_retry(execution_id: str, state: ExecutionState) -> None:
+    """Raise UsageError for an execution that cannot be retried as it stands."""
+    if state.status not in _CAN_BE_RETRIED:
+        raise UsageError(
+            f"Execution {execution_id} is {state.status}. Only executions with 'Failed' or 'Stopped' status can be retried."
+        )
+
+
+def _find(home: Home, execution: str) -> ExecutionStarted:
+    wanted = execution.rsplit("/", 1)[-1]
+    found = home.journal.last() if execution == LAST else home.journal.started(wanted)
+    if found is None:
+        raise NotFound("execution", execution, get_close_matches(wanted, home.journal.ids(), n=1))
+    return found
+
+
+def endpoint_of(execution: PipelineExecution, runner: Runner, directory: Path) -> JobEndpoint:
+    """The local S3 as the jobs of an execution reach it; `directory` keeps its secret while it serves."""
+    from localpipe.engine.endpoint import JobEndpoint
+    from localpipe.server.aws import aws_app, job_services
+    from localpipe.server.http import RunningServer, serve
+    from localpipe.server.s3 import s3_app
+
+    home = execution.home
+
+    def serve_jobs(secret: str, port: int) -> RunningServer:
+        s3 = s3_app(home.store, secret=secret, makes_buckets=True)
+        return serve(aws_app(s3, job_services(execution.name.identity, secret)), runner.endpoint_host(), port)
+
+    return JobEndpoint(directory, home.settings.region, runner.endpoint_url_host(), serve_jobs)
+
+
+def _job_name(pipeline: Pipeline, home: Home, step: str, key: AttemptKey) -> str:
+    """The name of an attempt's job; a name left in the arguments is its prefix. Follows: service.md section 1.5."""
+    definition = pipeline.graph.nodes[step].step
+    argument = home.step_types[definition.type].job_name_argument
+    prefix = (definition.arguments or {}).get(argument) if argument else None
+    return job_name(key, prefix if isinstance(prefix, str) else None)

@@ -1,0 +1,247 @@
+"""What the jobs of a pipeline would ask for, as far as it can be told before anything runs.
+
+Every property of a step that has not run yet is taken as an S3 URI in a bucket that no store has. Of a job whose arguments
+cannot be made sense of that way nothing is known; it is judged when it starts.
+Pure, but that `missing_inputs` looks into the store.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from localpipe.core.names import AttemptKey, S3Uri, job_name
+from localpipe.core.times import iso_time
+from localpipe.core.work import ResolvedStep, RunJob
+from localpipe.definition.expressions import GET, JSON_GET, EvaluationContext, evaluate, is_expression
+from localpipe.definition.requests import value_problems
+from localpipe.definition.step_kind import named_by_service
+from localpipe.definition.wording import element, member
+from localpipe.engine.resolve import execution_variables
+from localpipe.errors import ExpressionError, JobFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from localpipe.core import JSON
+    from localpipe.core.jobspec import Channel, JobSpec
+    from localpipe.core.names import ExecutionName
+    from localpipe.core.ports import ObjectStore
+    from localpipe.definition.model import StepDefinition
+    from localpipe.definition.property_paths import ServiceModel
+    from localpipe.errors import Problem
+    from localpipe.scheduling.graph import Node, PipelineGraph
+    from localpipe.steps.base import StepType
+
+_UNKNOWN_BUCKET = "known-when-it-runs"
+_S3_URI = re.compile(r"s3://[^/\s\"',\\]+(?:/[^\s\"',\\]*)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeseenJob:
+    """A job that a step would start, with what is known of it now; `spec` None: nothing."""
+
+    node: Node
+    spec: JobSpec | None
+
+    @property
+    def image_uri(self) -> str | None:
+        """The image that it runs in; None where that is only known when it starts."""
+        uri = self.spec.image_uri if self.spec else None
+        return None if uri is None or _UNKNOWN_BUCKET in uri else uri
+
+
+def foresee(
+    graph: PipelineGraph,
+    parameters: Mapping[str, JSON],
+    step_types: Mapping[str, StepType],
+    fit: Callable[[str, JSON, str], JSON],
+    execution: ExecutionName,
+) -> Iterator[ForeseenJob]:
+    """Yield the jobs, in document order, with what can be foreseen of them."""
+    for node in graph.nodes.values():
+        step_type = step_types[node.step.type]
+        if step_type.job_name_argument is None:
+            continue
+        try:
+            work = step_type.work(_resolved(node.step, step_type, parameters, fit, execution))
+        except (ExpressionError, JobFailed):
+            yield ForeseenJob(node=node, spec=None)
+            continue
+        if isinstance(work, RunJob):
+            yield ForeseenJob(node=node, spec=work.spec)
+
+
+def missing_inputs(
+    jobs: Sequence[ForeseenJob], graph: PipelineGraph, store: ObjectStore
+) -> Iterator[tuple[ForeseenJob, Channel]]:
+    """Yield each channel whose objects are not there and that no step before could write.
+
+    Only steps that run in any case count; behind a condition, the step fails when it starts. `jobs`: all that `foresee`
+    gave; one of which nothing is known may write anywhere.
+    """
+    by_step = {job.node.name: job for job in jobs}
+    buckets = frozenset(store.buckets())
+    for job in jobs:
+        if job.node.guards:
+            continue
+        for channel in job.spec.channels if job.spec else ():
+            if channel.uri.bucket == _UNKNOWN_BUCKET or _exists(store, channel.uri):
+                continue
+            if not _may_be_written(channel.uri, _before(job.node, graph), by_step, buckets):
+                yield job, channel
+
+
+def wrong_values(
+    graph: PipelineGraph,
+    parameters: Mapping[str, JSON],
+    step_types: Mapping[str, StepType],
+    model: ServiceModel,
+    execution: ExecutionName,
+) -> Iterator[tuple[Node, Problem]]:
+    """Yield what the service or localpipe refuses in the requests now that the parameters are known."""
+    for node in graph.nodes.values():
+        step, step_type = node.step, step_types[node.step.type]
+        if step_type.request_shape is None:
+            continue
+        path = f"{step.path}.Arguments"
+        arguments = _known(step_type.own_arguments(step), _context(step, step_type, parameters, execution), path)
+        problems = [
+            *value_problems(step_type.request_shape, arguments, model, path, named_by_service(step_type)),
+            *step_type.check(replace(step, arguments=arguments)),
+        ]
+        for problem in dict.fromkeys(problems):
+            yield node, problem
+
+
+def runs_in_any_case(node: Node, graph: PipelineGraph) -> bool:
+    """Whether neither the step nor one that it waits for stands behind a condition."""
+    return not any(each.guards for each in (node, *_before(node, graph)))
+
+
+def _known(value: JSON, context: EvaluationContext, path: str) -> JSON:
+    """The value with every expression replaced by its own, but for those that wait for the run."""
+    if is_expression(value):
+        return value if _waits(value) else evaluate(value, context, path)
+    if isinstance(value, list):
+        return [_known(inner, context, element(path, index)) for index, inner in enumerate(value)]
+    if isinstance(value, dict):
+        return {key: _known(inner, context, member(path, key)) for key, inner in value.items()}
+    return value
+
+
+def _waits(value: JSON) -> bool:
+    """Whether an expression, or one inside of it, waits for a step or reads an object."""
+    if isinstance(value, list):
+        return any(map(_waits, value))
+    if not isinstance(value, dict):
+        return False
+    return JSON_GET in value or str(value.get(GET, "")).startswith("Steps.") or any(map(_waits, value.values()))
+
+
+def _context(
+    step: StepDefinition, step_type: StepType, parameters: Mapping[str, JSON], execution: ExecutionName
+) -> EvaluationContext:
+    """What the step's expressions may refer to before anything has run; ids and times only have the right form."""
+    job = {step_type.job_name_argument: _job_name(step, execution)} if step_type.job_name_argument else {}
+    variables = execution_variables(execution, started=iso_time(0), current=iso_time(0), job=job)
+    return EvaluationContext(parameters=parameters, execution=variables, steps={}, documents={})
+
+
+def _job_name(step: StepDefinition, execution: ExecutionName) -> str:
+    return job_name(AttemptKey(execution_id=execution.execution_id, step=step.name, attempt=1))
+
+
+def _resolved(
+    step: StepDefinition,
+    step_type: StepType,
+    parameters: Mapping[str, JSON],
+    fit: Callable[[str, JSON, str], JSON],
+    execution: ExecutionName,
+) -> ResolvedStep:
+    context = _context(step, step_type, parameters, execution)
+    path = f"{step.path}.Arguments"
+    arguments = evaluate(_with_unknowns(step_type.own_arguments(step)), context, path)
+    if step_type.request_shape:
+        arguments = fit(step_type.request_shape, arguments, path)
+    return ResolvedStep(
+        name=step.name,
+        type=step.type,
+        path=step.path,
+        arguments=arguments,
+        fields={},
+        property_files=step.property_files,
+        execution=execution,
+        job_name=_job_name(step, execution),
+        attempt=1,
+        at=0.0,
+    )
+
+
+def _with_unknowns(value: JSON) -> JSON:
+    """The value with each expression that waits for a step replaced by a URI in the unknown bucket."""
+    if isinstance(value, list):
+        return [_with_unknowns(element) for element in value]
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"Get"} and str(value["Get"]).startswith("Steps."):
+        return f"s3://{_UNKNOWN_BUCKET}/{value['Get']}"
+    if set(value) == {"Std:JsonGet"}:
+        return f"s3://{_UNKNOWN_BUCKET}/JsonGet"
+    return {key: _with_unknowns(member) for key, member in value.items()}
+
+
+def _before(node: Node, graph: PipelineGraph) -> Iterator[Node]:
+    """Every step that ends before this one can start."""
+    found: set[str] = set()
+    waiting = [node]
+    while waiting:
+        each = waiting.pop()
+        new = (each.needs | {guard.step for guard in each.guards}) - found
+        found |= new
+        waiting += [graph.nodes[name] for name in new]
+    return (graph.nodes[name] for name in found)
+
+
+def _exists(store: ObjectStore, uri: S3Uri) -> bool:
+    return next(iter(store.list(uri)), None) is not None
+
+
+def _may_be_written(uri: S3Uri, before: Iterable[Node], jobs: Mapping[str, ForeseenJob], buckets: frozenset[str]) -> bool:
+    """Whether a step before has an output that overlaps, or may write there by itself.
+
+    It may if it is told of the place, and, where the bucket is not among `buckets` yet, if it can reach S3 at all: a script
+    may name a bucket that nobody handed to it.
+    """
+    for node in before:
+        job = jobs.get(node.name)
+        if job and (job.spec is None or _may_write(job.spec, uri, buckets)):
+            return True
+    return False
+
+
+def _may_write(spec: JobSpec, uri: S3Uri, buckets: frozenset[str]) -> bool:
+    if uri.bucket not in buckets and not spec.network_isolated:
+        return True
+    outputs = any(output.uri.bucket == _UNKNOWN_BUCKET or _overlap(output.uri, uri) for output in spec.outputs)
+    return outputs or any(_tells_of(uri, text) for text in _handed_to(spec))
+
+
+def _handed_to(spec: JobSpec) -> Iterator[str]:
+    """The texts that the author hands to a job."""
+    yield from spec.entrypoint or ()
+    yield from spec.arguments or ()
+    yield from spec.environment.values()
+    yield from (file.text for host in spec.hosts for file in host.files)
+
+
+def _tells_of(uri: S3Uri, text: str) -> bool:
+    """Whether a text names the bucket alone, or an S3 URI above or below this one."""
+    named = [S3Uri.parse(found) for found in _S3_URI.findall(text)]
+    alone = rf"(?<![\w.-]){re.escape(uri.bucket)}(?![\w.-])"
+    return any(_overlap(other, uri) for other in named) or re.search(alone, _S3_URI.sub("", text)) is not None
+
+
+def _overlap(one: S3Uri, other: S3Uri) -> bool:
+    return one.bucket == other.bucket and (one.key.startswith(other.key) or other.key.startswith(one.key))

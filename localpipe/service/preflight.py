@@ -1,0 +1,224 @@
+"""Everything that is refused before anything runs: definition, parameters, images, inputs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from localpipe.core.names import ExecutionName
+from localpipe.definition.check import all_steps, load_definition
+from localpipe.definition.expressions import referenced_steps
+from localpipe.definition.parameters import resolve_parameters
+from localpipe.definition.parse import read_definition
+from localpipe.definition.requests import fit_to_request, require_valid
+from localpipe.definition.step_kind import named_by_service
+from localpipe.errors import DefinitionError, ImageMissing, NotSupported, Problem, UsageError
+from localpipe.scheduling.graph import build_graph
+from localpipe.scheduling.plan import ExecutionPlan
+from localpipe.service.foresight import foresee, missing_inputs, runs_in_any_case, wrong_values
+from localpipe.store import nearest_prefix
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from localpipe.core import JSON
+    from localpipe.core.ports import ImageStatus, Runner
+    from localpipe.definition.model import PipelineDefinition, StepDefinition
+    from localpipe.scheduling.graph import PipelineGraph
+    from localpipe.service.foresight import ForeseenJob
+    from localpipe.service.wiring import Home
+
+_NOT_STARTED_ID = "000000000000"
+_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,255}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """A definition that has been checked, now or when its execution was started, with its graph."""
+
+    name: str
+    definition: PipelineDefinition
+    graph: PipelineGraph
+
+    @property
+    def steps(self) -> Mapping[str, StepDefinition]:
+        """Every step by name, those in branches included."""
+        return {name: node.step for name, node in self.graph.nodes.items()}
+
+    def plan(self) -> ExecutionPlan:
+        """What an execution of it is to do."""
+        return ExecutionPlan(graph=self.graph)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preflight:
+    """A pipeline with all that it takes to run it: nothing in its way is known.
+
+    `notes`: what will differ from the service, and what the author should know, in sentences.
+    """
+
+    pipeline: Pipeline
+    parameters: Mapping[str, JSON]
+    max_parallel: int | None
+    runner_name: str
+    images: tuple[ImageStatus, ...]
+    notes: tuple[str, ...]
+
+    def document(self) -> JSON:
+        """What `check --json` prints."""
+        return {
+            "PipelineName": self.pipeline.name,
+            "Runner": self.runner_name,
+            "Parameters": dict(self.parameters),
+            "Steps": [{"StepName": name, "StepType": step.type} for name, step in self.pipeline.steps.items()],
+            "Images": [{"ImageUri": image.image_uri, "LocalImage": image.local} for image in self.images],
+            "Notes": list(self.notes),
+        }
+
+
+def preflight(
+    home: Home,
+    source: str | Mapping[str, JSON],
+    name: str,
+    given: Mapping[str, str | int | float | bool],
+    notes: Sequence[str] = (),
+    *,
+    runner: Runner | None = None,
+    max_parallel: int | None = None,
+) -> Preflight:
+    """Check everything that can be checked before anything runs.
+
+    `runner`: None for the one of the settings. `max_parallel`: what the script asks for; the settings win.
+    Raises DefinitionError, ParameterError, NotSupported (exit 2), RunnerUnavailable, ImageMissing, HomeUnusable (exit 3).
+    """
+    check_name(name)
+    pipeline = load_pipeline(home, source, name)
+    parameters = resolve_parameters(pipeline.definition.parameters, given)
+    doubts = check_values(home, pipeline, parameters)
+    jobs = foreseen_jobs(home, pipeline, parameters)
+    check_inputs(home, pipeline, jobs)
+    runner = runner or home.choose_runner()
+    images = check_images(runner, jobs) if jobs else []
+    return Preflight(
+        pipeline=pipeline,
+        parameters=parameters,
+        max_parallel=home.settings.max_parallel or max_parallel,
+        runner_name=runner.name,
+        images=tuple(images),
+        notes=(*notes, *doubts, *(f"{image.image_uri}: {note}" for image in images for note in image.notes)),
+    )
+
+
+def make_images(home: Home, ready: Preflight) -> None:
+    """Make what takes making before the run (environments of the process runner), so that no step fails for want of it.
+
+    Raises ImageMissing, RunnerUnavailable.
+    """
+    runner = home.runner(ready.runner_name)
+    for image in ready.images:
+        runner.ensure_image(image.image_uri)
+
+
+def check_name(name: str) -> None:
+    """Refuse a pipeline name outside the service's pattern. Follows: service.md section 1.2."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"{name!r} cannot name a pipeline: letters and digits, hyphens between, at most 256. Use --name.")
+
+
+def load_pipeline(home: Home, source: str | Mapping[str, JSON], name: str) -> Pipeline:
+    """Parse and check a definition. Raises DefinitionError with every problem."""
+    definition = load_definition(source, home.step_types, home.model)
+    return Pipeline(name=name, definition=definition, graph=_graph(home, definition))
+
+
+def read_pipeline(home: Home, source: JSON, name: str) -> Pipeline:
+    """The definition that an execution keeps. It was checked at the start: today's service model has no say in it.
+
+    Raises NotSupported for a step type that a newer localpipe ran.
+    """
+    definition, _ = read_definition(source)
+    newer = {step.type for step in all_steps(definition, home.step_types)} - set(home.step_types)
+    if newer:
+        raise NotSupported(f"A step of type {', '.join(sorted(newer))}", "A newer localpipe ran it: update localpipe.")
+    return Pipeline(name=name, definition=definition, graph=_graph(home, definition))
+
+
+def _graph(home: Home, definition: PipelineDefinition) -> PipelineGraph:
+    """The graph of a definition. Raises DefinitionError for cycles."""
+    types = home.step_types
+
+    def references(step: StepDefinition) -> frozenset[str]:
+        return referenced_steps([types[step.type].own_arguments(step), dict(step.fields)])
+
+    return build_graph(
+        definition.steps,
+        branches=lambda step: types[step.type].branches(step),
+        references=references,
+        capped=lambda step: types[step.type].capped,
+    )
+
+
+def foreseen_jobs(home: Home, pipeline: Pipeline, parameters: Mapping[str, JSON]) -> list[ForeseenJob]:
+    """The jobs that there would be with these parameters, with what can be foreseen of them."""
+
+    def fit(shape_name: str, arguments: JSON, path: str) -> JSON:
+        return fit_to_request(shape_name, arguments, home.model, path)
+
+    return list(foresee(pipeline.graph, parameters, home.step_types, fit, _not_started(home, pipeline)))
+
+
+def check_values(home: Home, pipeline: Pipeline, parameters: Mapping[str, JSON]) -> list[str]:
+    """Refuse parameters that put something into a step's request which cannot run; note those of steps that may not run.
+
+    Raises DefinitionError naming each.
+    """
+    graph, execution = pipeline.graph, _not_started(home, pipeline)
+    wrong = list(wrong_values(graph, parameters, home.step_types, home.model, execution))
+    problems = [problem for node, problem in wrong if runs_in_any_case(node, graph)]
+    if problems:
+        raise DefinitionError(problems)
+    return [f"Step {node.name!r} fails if it is reached: {problem}" for node, problem in wrong]
+
+
+def _not_started(home: Home, pipeline: Pipeline) -> ExecutionName:
+    return ExecutionName(pipeline_name=pipeline.name, execution_id=_NOT_STARTED_ID, identity=home.settings.identity)
+
+
+def fitter(home: Home) -> Callable[[str, JSON, str], JSON]:
+    """`fit_to_request` over the home's service model. Raises JobFailed for what the Create call does not take."""
+    names = {kind.request_shape: named_by_service(kind) for kind in home.step_types.values()}
+
+    def fit(shape_name: str, arguments: JSON, path: str) -> JSON:
+        fitted = fit_to_request(shape_name, arguments, home.model, path)
+        require_valid(shape_name, fitted, home.model, path, names[shape_name])
+        return fitted
+
+    return fit
+
+
+def check_inputs(home: Home, pipeline: Pipeline, jobs: Sequence[ForeseenJob]) -> None:
+    """Refuse a run whose inputs are not there and cannot come to be. Raises DefinitionError naming each."""
+    problems = []
+    for job, channel in missing_inputs(jobs, pipeline.graph, home.store):
+        near = nearest_prefix(home.store, channel.uri)
+        hint = f"Did you mean {near} ?" if near else f"Put it there: localpipe s3 cp FILE {channel.uri}"
+        message = (
+            f"step {job.node.name!r}: input {channel.name!r} has no objects under {channel.uri}, and no step writes there."
+        )
+        problems.append(Problem(channel.path, message, hint))
+    if problems:
+        raise DefinitionError(problems)
+
+
+def check_images(runner: Runner, jobs: Sequence[ForeseenJob]) -> list[ImageStatus]:
+    """What the runner would use for each image. Raises ImageMissing for the first that cannot be had, naming the step."""
+    statuses: dict[str, ImageStatus] = {}
+    for job in jobs:
+        uri = job.image_uri
+        if uri is None or uri in statuses:
+            continue
+        statuses[uri] = status = runner.image(uri)
+        if status.local is None:
+            raise ImageMissing(uri, f"step {job.node.name!r}: {status.reason}", status.remedy)
+    return list(statuses.values())

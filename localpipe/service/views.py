@@ -1,0 +1,95 @@
+"""Executions as the service shows them: Describe and List answers folded from the journal. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from localpipe.core.times import iso_time
+from localpipe.scheduling.state import StepStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from localpipe.core import JSON
+    from localpipe.core.names import ExecutionName
+    from localpipe.definition.model import StepDefinition
+    from localpipe.scheduling.state import ExecutionState, StepExecution
+    from localpipe.steps.base import StepType
+
+# Ours, not the service's: a step that waits for its next attempt still executes for everyone else.
+_SHOWN_STATUS = {StepStatus.BACKING_OFF: "Executing"}
+
+
+def execution_document(
+    name: ExecutionName,
+    state: ExecutionState,
+    steps: Mapping[str, StepDefinition],
+    step_types: Mapping[str, StepType],
+    model: JSON,
+) -> JSON:
+    """The one document of `--json`: the execution, and the rows of ListPipelineExecutionSteps, oldest first.
+
+    Each row has `Properties` and `LogFiles` added. Times are ISO 8601 UTC with milliseconds. `FailureReason` is null where
+    there is none.
+    """
+    rows = []
+    for execution in started_steps(state):
+        step = steps[execution.step]
+        row = step_row(execution, step, step_types[step.type])
+        row |= {key: iso_time(row[key]) for key in ("StartTime", "EndTime") if key in row}
+        row["Properties"] = with_iso_times(execution.properties or {}, step_types[step.type].properties_shape, model)
+        row["LogFiles"] = list(execution.log_files)
+        rows.append(row)
+    return {
+        "PipelineName": name.pipeline_name,
+        "PipelineExecutionArn": name.arn,
+        "PipelineExecutionStatus": state.status.value,
+        "FailureReason": state.failure_reason or None,
+        "Steps": rows,
+    }
+
+
+def step_row(execution: StepExecution, step: StepDefinition, step_type: StepType) -> JSON:
+    """One row of ListPipelineExecutionSteps, times in epoch seconds, absent members left out.
+
+    Follows: service.md section 5.3.
+    """
+    row = {
+        "StepName": execution.step,
+        "StepDisplayName": step.display_name,
+        "StepDescription": step.description,
+        "StartTime": execution.started_at,
+        "EndTime": execution.ended_at,
+        "StepStatus": shown_status(execution),
+        "AttemptCount": execution.attempt,
+        "FailureReason": (execution.reason or None) if execution.ended_at is not None else None,
+        "Metadata": step_type.metadata(execution.properties) if execution.properties else {},
+    }
+    return {key: value for key, value in row.items() if value is not None}
+
+
+def shown_status(execution: StepExecution) -> str:
+    """The service's word for where a step stands."""
+    return _SHOWN_STATUS.get(execution.status, execution.status.value)
+
+
+def started_steps(state: ExecutionState) -> Sequence[StepExecution]:
+    """The steps that the service would list: those that have started, oldest first."""
+    return sorted((step for step in state.steps.values() if step.attempts), key=lambda step: step.attempts[0].started_at)
+
+
+def with_iso_times(value: JSON, shape_name: str | None, model: JSON) -> JSON:
+    """The value with every timestamp of its shape as text; what the shape does not know is left alone."""
+    if shape_name is None or shape_name not in model["shapes"]:
+        return value
+    shape = model["shapes"][shape_name]
+    if shape["type"] == "timestamp" and isinstance(value, int | float):
+        return iso_time(value)
+    if shape["type"] == "structure" and isinstance(value, dict):
+        members = shape["members"]
+        return {k: with_iso_times(v, members.get(k, {}).get("shape"), model) for k, v in value.items()}
+    if shape["type"] == "list" and isinstance(value, list):
+        return [with_iso_times(v, shape["member"]["shape"], model) for v in value]
+    if shape["type"] == "map" and isinstance(value, dict):
+        return {k: with_iso_times(v, shape["value"]["shape"], model) for k, v in value.items()}
+    return value

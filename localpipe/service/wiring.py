@@ -1,0 +1,243 @@
+"""The only place that picks implementations, from Settings."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from localpipe.errors import HomeUnusable, RunnerUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from localpipe.core import JSON
+    from localpipe.core.names import AttemptKey, S3Uri
+    from localpipe.core.ports import Availability, ObjectStore, Runner
+    from localpipe.journal.sqlite import SqliteJournal
+    from localpipe.registry import SqliteRegistry
+    from localpipe.settings import Settings
+    from localpipe.staging import Stager
+    from localpipe.steps.base import StepType
+
+AUTO = "auto"
+DOCKER = "docker"
+_IGNORE_ALL = "# Made by localpipe: everything in here can be made again.\n*\n"
+
+
+class WallClock:
+    """The machine's clock."""
+
+    def now(self) -> float:
+        """Epoch seconds."""
+        return time.time()
+
+
+def _silent(line: str) -> None:
+    """Nobody listens."""
+
+
+class Home:
+    """The directory where executions, the local S3, the journal and the registry are kept, opened piece by piece.
+
+    Mutable: opens each piece when it is first asked for. `close` closes them.
+    """
+
+    def __init__(self, settings: Settings, say: Callable[[str], None] | None = None) -> None:
+        """`say` hears of things that take long, such as an environment that is being made."""
+        self.settings = settings
+        self.say = say or _silent
+        self.clock = WallClock()
+        self._runners: dict[str, Runner] = {}
+        self._kept: list[Home] = []
+
+    @property
+    def location(self) -> Path:
+        """Where the home is, or would be made."""
+        return self.settings.home.resolve()
+
+    @cached_property
+    def directory(self) -> Path:
+        """The home, made with its own ignore file if it is not there. Raises HomeUnusable."""
+        home = self.location
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            ignore = home / ".gitignore"
+            if not ignore.exists() and os.access(home, os.W_OK):
+                ignore.write_text(_IGNORE_ALL)
+        except OSError as error:
+            raise self._unusable(error.strerror) from None
+        return home
+
+    def exists(self) -> bool:
+        """Whether it has been made. Raises HomeUnusable where that cannot be seen."""
+        try:
+            return self.location.is_dir()
+        except OSError as error:
+            raise self._unusable(error.strerror) from None
+
+    def check_writable(self) -> None:
+        """Make the home if it is not there. Raises HomeUnusable if nothing can be written to it."""
+        if not os.access(self.directory, os.W_OK | os.X_OK):
+            raise self._unusable("you may not write to it, or it is on a read-only file system")
+
+    def _unusable(self, reason: str | None) -> HomeUnusable:
+        return HomeUnusable(
+            f"The home {self.location} cannot be written: {reason}. Name another by --home or LOCALPIPE_HOME."
+        )
+
+    @property
+    def runs(self) -> Path:
+        """Where executions keep their working directories and logs."""
+        return self.directory / "runs"
+
+    def execution_dir(self, execution_id: str) -> Path:
+        """The directory of one execution."""
+        return self.runs / execution_id
+
+    def attempt_dir(self, key: AttemptKey) -> Path:
+        """The directory of one attempt: its log, and `root`, the files that the job saw."""
+        return self.execution_dir(key.execution_id) / key.step / str(key.attempt)
+
+    @cached_property
+    def journal(self) -> SqliteJournal:
+        """The journal of facts."""
+        from localpipe.journal.sqlite import SqliteJournal
+
+        return SqliteJournal(self.directory / "journal.db", self.clock)
+
+    @cached_property
+    def store(self) -> ObjectStore:
+        """The local S3."""
+        from localpipe.store import LocalStore
+
+        return LocalStore(self.location / "s3", self.settings.s3_mounts)
+
+    @cached_property
+    def registry(self) -> SqliteRegistry:
+        """Models and model packages."""
+        from localpipe.registry import SqliteRegistry
+
+        return SqliteRegistry(self.directory)
+
+    @cached_property
+    def model(self) -> JSON:
+        """The service model of SageMaker, as botocore ships it: shapes of requests and responses."""
+        return service_model()
+
+    @cached_property
+    def step_types(self) -> Mapping[str, StepType]:
+        """Every step type that can run here, by the definition's `Type`."""
+        from localpipe.steps import step_types
+
+        return step_types()
+
+    def runner(self, name: str) -> Runner:
+        """The runner of that name, with the slots of the settings; they are of this process, so of what it drives."""
+        if name not in self._runners:
+            from localpipe.runners.limited import LimitedRunner
+
+            self._runners[name] = LimitedRunner(_RUNNERS[name](self), self.settings.job_slots)
+        return self._runners[name]
+
+    def availability(self) -> Mapping[str, Availability]:
+        """Every runner and whether it can be used here."""
+        return {name: self.runner(name).check() for name in _RUNNERS}
+
+    def choose_runner(self) -> Runner:
+        """The runner of the settings; `auto` is the first that can be used here.
+
+        Raises RunnerUnavailable, for `auto` with the reason of each.
+        """
+        wanted = self.settings.runner
+        reasons = []
+        for name in _RUNNERS if wanted == AUTO else (wanted,):
+            availability = self.runner(name).check()
+            if availability.usable:
+                return self.runner(name)
+            reasons.append(f"The {name} runner cannot be used: {availability.reason} {availability.remedy}".strip())
+        raise RunnerUnavailable("\n".join(reasons), "")
+
+    def stager(self) -> Stager:
+        """What stages and collects the jobs of this home."""
+        from localpipe.staging import Stager
+        from localpipe.store import nearest_prefix
+
+        def nearest(uri: S3Uri) -> str | None:
+            near = nearest_prefix(self.store, uri)
+            return str(near) if near else None
+
+        return Stager(store=self.store, attempt_dir=self.attempt_dir, nearest_prefix=nearest)
+
+    def keeping(self, kept: JSON) -> Home:
+        """The same home with the settings that an execution keeps; what is open already is shared."""
+        other = Home(self.settings.with_kept(kept), self.say)
+        for name in ("directory", "journal", "registry", "model", "step_types"):
+            if name in self.__dict__:
+                other.__dict__[name] = self.__dict__[name]
+        self._kept.append(other)
+        return other
+
+    def close(self) -> None:
+        """Close what has been opened, in the homes that `keeping` gave too."""
+        for kept in self._kept:
+            kept.close()
+        for runner in self._runners.values():
+            runner.close()
+        if "journal" in self.__dict__:
+            self.__dict__.pop("journal").close()
+
+
+def _docker_runner(home: Home) -> Runner:
+    from localpipe.images import catalogue
+    from localpipe.runners.docker import DockerRunner, ImageNames
+
+    mappings, exact = home.settings.images, home.settings.xgboost_exact
+    names = ImageNames(
+        candidates=lambda uri: catalogue.candidates(uri, mappings, exact=exact),
+        notes=lambda uri, local: catalogue.notes(uri, local, mappings, exact=exact),
+        absence=lambda uri: catalogue.absence(uri, mappings, exact=exact),
+    )
+    return DockerRunner(home.location, names, os.environ)
+
+
+def _process_runner(home: Home) -> Runner:
+    from localpipe.images.catalogue import IMAGE_ENVIRONMENT
+    from localpipe.images.environments import Environments
+    from localpipe.images.resources import containers_dir
+    from localpipe.runners.machine_root import machine_root
+    from localpipe.runners.sandbox import ProcessRunner
+
+    environments = Environments(
+        cache=cache_dir(os.environ),
+        containers=containers_dir(),
+        mappings=home.settings.images,
+        unknown_python=home.settings.python,
+        exact=home.settings.xgboost_exact,
+    )
+    return ProcessRunner(
+        root=machine_root(),
+        environments=environments,
+        attempt_dir_of=home.attempt_dir,
+        work_dir=home.location,
+        image_environment=IMAGE_ENVIRONMENT,
+        say=home.say,
+    )
+
+
+_RUNNERS: Mapping[str, Callable[[Home], Runner]] = {DOCKER: _docker_runner, "process": _process_runner}
+"""In the order in which `auto` tries them."""
+
+
+def cache_dir(environ: Mapping[str, str]) -> Path:
+    """Where environments and wheels are kept, per user and never per home."""
+    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "localpipe"
+
+
+def service_model() -> JSON:
+    """SageMaker's service model, read from the installed botocore."""
+    from botocore.loaders import Loader
+
+    return Loader().load_service_model("sagemaker", "service-2")

@@ -1,0 +1,339 @@
+"""One frozen value, made at the edge and handed down: flag > environment > file > default; knows where each came from."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import re
+import shutil
+import stat
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from localpipe.core.names import Identity, S3Uri
+from localpipe.errors import UsageError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from localpipe.core import JSON
+
+FILE_NAME = "localpipe.toml"
+HOME_NAME = ".localpipe"
+ENVIRONMENT_PREFIX = "LOCALPIPE_"
+JOB_COMMAND = "LOCALPIPE_COMMAND"
+"""No setting: what `localpipe shell` exports, the command that the step itself runs."""
+_FEWEST_SLOTS = 8
+
+_Given: TypeAlias = tuple[object, str]
+"""A value and where it came from."""
+
+RUNNER_CHOICES = ("auto", "docker", "process")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("it must be text")  # noqa: TRY004 - told with its origin by whoever reads the layers
+    return value
+
+
+def _path(value: object) -> Path:
+    """A `~` is the user's home."""
+    return (value if isinstance(value, Path) else Path(_text(value))).expanduser()
+
+
+def _count(value: object) -> int:
+    text = str(value)
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ValueError("it must be a whole number of at least 1")
+    return int(text)
+
+
+def _seconds(value: object) -> float:
+    try:
+        number = float(str(value))
+    except ValueError:
+        number = math.nan
+    if not (number >= 0 and math.isfinite(number)):
+        raise ValueError("it must be a number of seconds, such as 120")
+    return number
+
+
+def _runner(value: object) -> str:
+    return _one_of(value, RUNNER_CHOICES)
+
+
+def _one_of(value: object, choices: Sequence[str]) -> str:
+    if value not in choices:
+        raise ValueError(f"it must be {', '.join(choices[:-1])} or {choices[-1]}")
+    return str(value)
+
+
+def _region(value: object) -> str:
+    text = _text(value)
+    if not re.fullmatch(r"[a-z]{2,}(-[a-z]+)+-\d", text):
+        raise ValueError("it must be a region such as us-east-1")
+    return text
+
+
+def _account(value: object) -> str:
+    text = str(value)
+    if not re.fullmatch(r"[0-9]{12}", text):
+        raise ValueError("it must be 12 digits")
+    return text
+
+
+def _flag(value: object) -> bool:
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    text = str(value).lower()
+    if text not in words:
+        raise ValueError("it must be true or false")
+    return words[text]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One key of `localpipe.toml`; `LOCALPIPE_<NAME>` in the environment. `meaning` is what the reference page says."""
+
+    name: str
+    parse: Callable[[object], Any]
+    default: object
+    meaning: str
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option("home", _path, None, "Where executions, the local S3 and the registry are kept"),
+    Option("runner", _runner, "auto", "auto, docker or process; auto takes Docker where an engine answers"),
+    Option("region", _region, "us-east-1", "The region that ARNs and containers show"),
+    Option("account", _account, "111122223333", "The account that ARNs and containers show"),
+    Option("role", _text, "localpipe", "The execution role's name where the pipeline gives none"),
+    Option("max_parallel", _count, None, "MaxParallelExecutionSteps where the run gives none; unset: unlimited"),
+    Option("stop_grace_seconds", _seconds, 120.0, "Seconds between SIGTERM and SIGKILL, as on the service"),
+    Option("python", _text, None, "The Python of the author's script and of images unknown to the process runner"),
+    Option("xgboost_exact", _flag, False, "Use the XGBoost version of the tag (200 MB) instead of the small stand-in"),
+)
+
+TABLES: Mapping[str, str] = {
+    "s3.mounts": 'Local directories as bucket prefixes, read-only: "s3://company-data/raw" = "./data"',
+    "images": 'Image URI patterns to local images: "*/my-image:*" = "my-image:dev"',
+    "slots": "jobs = N: how many jobs of one execution run at once",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All settings, resolved. `origins`: where each value came from (`default`, the path of a
+    `localpipe.toml`, `LOCALPIPE_...`, `--...`).
+    """
+
+    home: Path
+    runner: str
+    region: str
+    account: str
+    role: str
+    max_parallel: int | None
+    stop_grace_seconds: float
+    python: Path | None
+    xgboost_exact: bool
+    s3_mounts: Mapping[S3Uri, Path]
+    images: Mapping[str, str]
+    job_slots: int
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def identity(self) -> Identity:
+        """The account, region and role that everything is shown under."""
+        role_arn = self.role if self.role.startswith("arn:") else f"arn:aws:iam::{self.account}:role/{self.role}"
+        return Identity(account=self.account, region=self.region, role_arn=role_arn)
+
+    def kept(self) -> JSON:
+        """What an execution keeps of them for its life, as JSON: all but the home."""
+        return {
+            "runner": self.runner,
+            "region": self.region,
+            "account": self.account,
+            "role": self.role,
+            "max_parallel": self.max_parallel,
+            "stop_grace_seconds": self.stop_grace_seconds,
+            "python": str(self.python) if self.python else None,
+            "xgboost_exact": self.xgboost_exact,
+            "s3_mounts": {str(uri): str(path) for uri, path in self.s3_mounts.items()},
+            "images": dict(self.images),
+            "job_slots": self.job_slots,
+        }
+
+    def with_kept(self, kept: JSON) -> Settings:
+        """These settings with what an execution kept in place of today's."""
+        return replace(
+            self,
+            **{
+                **kept,
+                "python": Path(kept["python"]) if kept["python"] else None,
+                "s3_mounts": {S3Uri.parse(uri): Path(path) for uri, path in kept["s3_mounts"].items()},
+            },
+        )
+
+
+def load_settings(
+    flags: Mapping[str, object], environ: Mapping[str, str], directory: Path, target: Path | None = None
+) -> Settings:
+    """Resolve every setting for a command given in `directory`.
+
+    `flags` maps option names to values; a None is not given. The file is the `localpipe.toml` in the nearest parent of
+    `directory`, else of `target`. Raises UsageError for an unknown key (naming the nearest) or an impossible value.
+    """
+    file = _nearest(directory, FILE_NAME) or (_nearest(target, FILE_NAME) if target else None)
+    document = _read(file) if file else {}
+    layers = (*_given(flags, environ), {name: (value, str(file)) for name, value in _options_of(document, file).items()})
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for option in OPTIONS:
+        values[option.name], origins[option.name] = _resolve(option, layers)
+    if values["home"] is None:
+        found = _nearest(directory, HOME_NAME)
+        values["home"] = found or HOME_NAME
+        origins["home"] = "nearest parent that has one" if found else "default"
+    values["home"] = directory.absolute() / values["home"]
+    if values["python"] is not None:
+        values["python"] = _interpreter(values["python"], origins["python"], environ, directory)
+    return Settings(**values, **_tables(document, file, origins), origins=origins)
+
+
+def _given(flags: Mapping[str, object], environ: Mapping[str, str]) -> tuple[Mapping[str, _Given], Mapping[str, _Given]]:
+    """What was given with the command and in the environment, where an empty variable counts as none."""
+    variables = {key[len(ENVIRONMENT_PREFIX) :].lower(): value for key, value in environ.items() if _is_ours(key)}
+    _refuse_unknown(variables, {option.name for option in OPTIONS}, "environment variable", _variable)
+    return (
+        {name: (value, f"--{name.replace('_', '-')}") for name, value in flags.items() if value is not None},
+        {name: (value, _variable(name)) for name, value in variables.items() if value},
+    )
+
+
+def _resolve(option: Option, layers: Sequence[Mapping[str, _Given]]) -> tuple[object, str]:
+    """The value of the first layer that has one, and where it came from."""
+    for layer in layers:
+        if option.name in layer:
+            value, origin = layer[option.name]
+            try:
+                return option.parse(value), origin
+            except ValueError as error:
+                raise UsageError(f"{option.name} = {value!r} ({origin}): {error}.") from None
+    return option.default, "default"
+
+
+def _variable(name: str) -> str:
+    return f"{ENVIRONMENT_PREFIX}{name.upper()}"
+
+
+def _is_ours(key: str) -> bool:
+    """Not ours to judge are the variables of our tests, and what a shell of a step exports: localpipe may be used in it."""
+    return key.startswith(ENVIRONMENT_PREFIX) and key != JOB_COMMAND and not key.startswith(f"{ENVIRONMENT_PREFIX}TEST_")
+
+
+def _interpreter(text: str, origin: str, environ: Mapping[str, str], directory: Path) -> Path:
+    """A path, from `directory`, or a command on PATH where there is no slash in it. Raises UsageError if there is none."""
+    path = Path(text).expanduser()
+    wanted = str(directory.absolute() / path) if "/" in text else text
+    found = shutil.which(wanted, path=environ.get("PATH"))
+    if found is None:
+        raise UsageError(f"python = {text!r} ({origin}): {_why_not(wanted)}. Give the path of an interpreter.")
+    return Path(found).absolute()
+
+
+def _why_not(program: str) -> str:
+    """Why what `shutil.which` has not found cannot be run."""
+    if "/" not in program:
+        return "there is no such program"
+    try:
+        is_directory = stat.S_ISDIR(os.stat(program).st_mode)  # noqa: PTH116 - as text: nothing of it is to be normalised
+    except (FileNotFoundError, NotADirectoryError):
+        return "there is no such program"
+    except (OSError, ValueError) as error:
+        return f"it cannot be looked at ({getattr(error, 'strerror', None) or error})"
+    return "it is a directory" if is_directory else "it is not executable for this user"
+
+
+def _options_of(document: Mapping[str, Any], file: Path | None) -> dict[str, object]:
+    known = {option.name for option in OPTIONS}
+    tables = {name.split(".")[0] for name in TABLES}
+    _refuse_unknown(document, known | tables, f"key in {file}", str)
+    options = {name: value for name, value in document.items() if name in known}
+    for name in ("home", "python"):
+        value = options.get(name)
+        if file and isinstance(value, str) and (name == "home" or "/" in value):
+            options[name] = _beside(file, value)
+    return options
+
+
+def _tables(document: Mapping[str, Any], file: Path | None, origins: dict[str, str]) -> dict[str, Any]:
+    s3 = _table(document, "s3", file)
+    slots = _table(document, "slots", file)
+    _refuse_unknown(s3, {"mounts"}, f"key of [s3] in {file}", str)
+    _refuse_unknown(slots, {"jobs"}, f"key of [slots] in {file}", str)
+    mounts, images = _texts(s3, "mounts", "s3.mounts", file), _texts(document, "images", "images", file)
+    found = {"s3.mounts": mounts, "images": images, "slots": slots}
+    origins |= {name: str(file) if found[name] else "default" for name in TABLES}
+    try:
+        s3_mounts = {S3Uri.parse(uri): Path(_beside(file, path)) for uri, path in mounts.items() if file}
+    except ValueError as error:
+        raise UsageError(f"[s3.mounts] in {file}: {error}") from None
+    try:
+        jobs = _count(slots["jobs"]) if slots else max(_FEWEST_SLOTS, os.cpu_count() or 1)
+    except ValueError as error:
+        raise UsageError(f"[slots] jobs = {slots['jobs']!r} in {file}: {error}.") from None
+    return {"s3_mounts": s3_mounts, "images": images, "job_slots": jobs}
+
+
+def _table(document: Mapping[str, Any], name: str, file: Path | None) -> Mapping[str, Any]:
+    table = document.get(name.rpartition(".")[2], {})
+    if not isinstance(table, dict):
+        raise UsageError(f"{name} in {file} must be a table: [{name}].")
+    return table
+
+
+def _texts(document: Mapping[str, Any], key: str, name: str, file: Path | None) -> Mapping[str, str]:
+    """The table `[name]` of texts by text."""
+    table = _table({key: document.get(key, {})}, name, file)
+    for entry, value in table.items():
+        if not isinstance(value, str):
+            raise UsageError(f'[{name}] "{entry}" in {file} must be text in quotes, not {value!r}.')
+    return table
+
+
+def _beside(file: Path, value: str) -> str:
+    """A path written in the file is relative to the file."""
+    return str(file.parent / Path(value).expanduser())
+
+
+def _refuse_unknown(given: Mapping[str, object], known: set[str], kind: str, show: Callable[[str], str]) -> None:
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f"Did you mean {show(near[0])}?" if near else f"Known are {', '.join(show(n) for n in sorted(known))}."
+            raise UsageError(f"Unknown {kind}: {show(name)}. {hint}")
+
+
+def _nearest(start: Path, name: str) -> Path | None:
+    """The file or folder of that name in the nearest parent that has one. What cannot be looked at is not there."""
+    try:
+        resolved = Path(os.path.realpath(start))
+    except ValueError:  # a null character: no path at all
+        return None
+    candidates = (parent / name for parent in (resolved, *resolved.parents))
+    return next((path for path in candidates if os.path.exists(path)), None)  # noqa: PTH110 - Path.exists may raise
+
+
+def _read(file: Path) -> Mapping[str, Any]:
+    try:
+        document: Mapping[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{file} cannot be read: {error}.") from None
+    return document

@@ -1,0 +1,176 @@
+"""What is refused before anything runs since nobody could write it, and what is left to the start of the step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from support import output_of, pipeline, processing
+
+from localpipe.core.names import S3Uri
+from localpipe.errors import DefinitionError
+from localpipe.runners.scripted import ScriptedRunner
+from localpipe.service.executions import describe_pipeline_execution, drive, start_pipeline_execution
+from localpipe.service.preflight import preflight
+from localpipe.service.wiring import Home
+from localpipe.settings import load_settings
+
+if TYPE_CHECKING:
+    from localpipe.core import JSON
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    opened = Home(load_settings({"home": str(tmp_path / "home")}, {}, tmp_path))
+    opened.store.put(S3Uri("bucket", "raw/data.csv"), b"1\n")
+    yield opened
+    opened.close()
+
+
+def problems(home: Home, *steps: JSON, parameters: tuple[JSON, ...] = ()) -> list[str]:
+    try:
+        preflight(home, pipeline(*steps, parameters=parameters), "test", {}, runner=ScriptedRunner())
+    except DefinitionError as error:
+        return [str(problem) for problem in error.problems]
+    return []
+
+
+def told(step: JSON, *arguments: str) -> JSON:
+    step["Arguments"]["AppSpecification"]["ContainerArguments"] = list(arguments)
+    return step
+
+
+def test_what_lies_there_is_no_problem(home: Home) -> None:
+    assert problems(home, processing("Use", inputs={"in": "s3://bucket/raw"})) == []
+
+
+def test_every_input_that_nobody_writes_is_told(home: Home) -> None:
+    use = processing("Use", inputs={"a": "s3://bucket/ra/", "b": "s3://other/b"})
+    place = "$.Steps[0].Arguments.ProcessingInputs[{}].S3Input.S3Uri: step 'Use': input '{}' has no objects under {}, "
+    assert problems(home, use) == [
+        place.format(0, "a", "s3://bucket/ra/") + "and no step writes there. Did you mean s3://bucket/raw/ ?",
+        place.format(1, "b", "s3://other/b") + "and no step writes there. Put it there: localpipe s3 cp FILE s3://other/b",
+    ]
+
+
+def test_a_parameter_is_followed(home: Home) -> None:
+    parameter = {"Name": "Where", "Type": "String", "DefaultValue": "s3://bucket/nowhere"}
+    assert problems(home, processing("Use", inputs={"in": {"Get": "Parameters.Where"}}), parameters=(parameter,))
+
+
+def test_a_step_before_may_write_it(home: Home) -> None:
+    make = processing("Make", outputs=("out",))
+    assert problems(home, make, processing("Use", inputs={"in": output_of("Make", "out")})) == []
+    literal = processing("Use", inputs={"in": "s3://bucket/Make/out"})
+    assert problems(home, make, literal | {"DependsOn": ["Make"]}) == []
+    assert problems(home, make, literal)  # it does not wait for the step
+
+
+def test_a_step_that_is_told_of_the_place_may_write_it(home: Home) -> None:
+    use = processing("Use", inputs={"in": "s3://bucket/deep/data"}) | {"DependsOn": ["Make"]}
+    assert problems(home, told(processing("Make"), "--to", "s3://bucket/deep"), use) == []
+    assert problems(home, told(processing("Make"), "--bucket", "bucket"), use) == []
+    assert problems(home, told(processing("Make"), "--to", "s3://bucket/elsewhere"), use)
+    assert problems(home, told(processing("Make"), "--to", "my-bucket"), use)
+
+
+def test_a_job_before_may_make_a_bucket_that_nobody_handed_to_it(home: Home) -> None:
+    use = processing("Use", inputs={"in": "s3://not-made-yet/data"})
+    assert problems(home, processing("Make"), use | {"DependsOn": ["Make"]}) == []
+    assert problems(home, processing("Make"), use)  # it does not wait for the job
+    isolated = processing("Make")
+    isolated["Arguments"]["NetworkConfig"] = {"EnableNetworkIsolation": True}
+    assert problems(home, isolated, use | {"DependsOn": ["Make"]})
+
+
+def test_a_job_of_which_nothing_is_known_may_write_anywhere(home: Home) -> None:
+    make = processing("Make", outputs=("out",))
+    unclear = processing("Unclear", outputs=("out",))
+    cluster = unclear["Arguments"]["ProcessingResources"]["ClusterConfig"]
+    cluster["InstanceCount"] = {"Std:JsonGet": {"PropertyFile": {"Get": "Steps.Make.PropertyFiles.counts"}, "Path": "n"}}
+    make["PropertyFiles"] = [{"PropertyFileName": "counts", "OutputName": "out", "FilePath": "counts.json"}]
+    use = processing("Use", inputs={"in": "s3://own/data"}) | {"DependsOn": ["Unclear"]}
+    assert problems(home, make, unclear, use) == []
+
+
+def test_a_long_chain_written_backwards(home: Home) -> None:
+    chain = [processing(f"S{i}") | {"DependsOn": [f"S{i - 1}"]} for i in range(1, 1100)]
+    last = processing("Last", inputs={"in": "s3://bucket/data"}) | {"DependsOn": ["S1099"]}
+    assert len(problems(home, last, *reversed(chain), processing("S0"))) == 1
+
+
+def with_value(member_path: str, default: JSON, step: JSON, kind: str = "String") -> list[JSON]:
+    """The parameter `V` with a default, and the step whose argument at a dotted path takes it."""
+    *parents, last = member_path.split(".")
+    place = step["Arguments"]
+    for name in parents:
+        place = place[int(name)] if name.isdigit() else place.setdefault(name, {})
+    place[int(last) if last.isdigit() else last] = {"Get": "Parameters.V"}
+    return [{"Name": "V", "Type": kind, "DefaultValue": default}, step]
+
+
+CLUSTER = "ProcessingResources.ClusterConfig"
+
+
+@pytest.mark.parametrize(
+    ("where", "kind", "default", "message"),
+    [
+        ("Environment.A", "String", "x" * 300, "constraint: length at most 256. It has 300 characters."),
+        (
+            "RoleArn",
+            "String",
+            "this is no role at all",
+            "Value 'this is no role at all' for 'RoleArn' failed to satisfy regular expression",
+        ),
+        (f"{CLUSTER}.VolumeSizeInGB", "Integer", 0, "Value '0' for 'ProcessingVolumeSizeInGB' failed to satisfy constraint"),
+        (f"{CLUSTER}.InstanceCount", "Integer", 2, "A processing job on several hosts is not supported."),
+        ("ProcessingInputs.0.S3Input.S3InputMode", "String", "Pipe", "Pipe mode is not supported."),
+        ("ProcessingInputs.0.S3Input.S3Uri", "String", "not-a-uri", "'not-a-uri' is not an S3 URI (s3://bucket/key)."),
+    ],
+)
+def test_what_a_parameter_puts_into_a_request_is_checked_before_the_run(
+    home: Home, where: str, kind: str, default: JSON, message: str
+) -> None:
+    parameter, step = with_value(where, default, processing("Use", inputs={"in": "s3://bucket/raw"}), kind)
+    problem = problems(home, step, parameters=(parameter,))[-1]
+    assert problem.startswith(f"$.Steps[0].Arguments.{where.replace('.0.', '[0].')}: ")
+    assert message in problem
+    assert "Unable to parse" not in problem
+
+
+def test_what_a_step_may_never_take_is_noted_and_left_to_its_start(home: Home) -> None:
+    parameter, step = with_value("RoleArn", "not a role", processing("Use"))
+    outcome = {"Type": "Equals", "LeftValue": 1, "RightValue": 2}
+    branch = {"Name": "C", "Type": "Condition", "Arguments": {"Conditions": [outcome], "IfSteps": [step]}}
+    after = processing("After") | {"DependsOn": ["Use"]}
+    after["Arguments"]["RoleArn"] = {"Get": "Parameters.V"}
+    ready = preflight(home, pipeline(branch, after, parameters=(parameter,)), "test", {}, runner=ScriptedRunner())
+    text = "Model Validation failed: Value 'not a role' for 'RoleArn' failed to satisfy constraint: length at least 20."
+    assert ready.notes == (
+        f"Step 'Use' fails if it is reached: $.Steps[0].Arguments.IfSteps[0].Arguments.RoleArn: {text}",
+        f"Step 'After' fails if it is reached: $.Steps[1].Arguments.RoleArn: {text}",
+    )
+
+
+def test_a_value_that_only_the_run_gives_is_refused_as_the_create_call_does(home: Home) -> None:
+    parameter, step = with_value("Environment.A", "x" * 300, processing("Use"))
+    always = {"Type": "Equals", "LeftValue": 1, "RightValue": 1}
+    branch = {"Name": "C", "Type": "Condition", "Arguments": {"Conditions": [always], "IfSteps": [step]}}
+    ready = preflight(home, pipeline(branch, parameters=(parameter,)), "test", {}, runner=ScriptedRunner())
+    started = describe_pipeline_execution(home, start_pipeline_execution(home, ready))
+    use = drive(started, lambda _: None, ScriptedRunner()).state.steps["Use"]
+    assert use.reason.startswith(
+        "ClientError: Failed to invoke sagemaker:CreateProcessingJob. Error Details: "
+        "$.Steps[0].Arguments.IfSteps[0].Arguments.Environment.A: Model Validation failed: Value 'xxx"
+    )
+    assert use.reason.endswith("failed to satisfy constraint: length at most 256. It has 300 characters.")
+
+
+def test_what_the_script_sets_holds_unless_the_settings_say_otherwise(home: Home, tmp_path: Path) -> None:
+    source = pipeline(processing("Use"))
+    assert preflight(home, source, "test", {}, runner=ScriptedRunner(), max_parallel=3).max_parallel == 3
+    limited = Home(load_settings({"home": str(tmp_path / "home"), "max_parallel": 1}, {}, tmp_path))
+    assert preflight(limited, source, "test", {}, runner=ScriptedRunner(), max_parallel=3).max_parallel == 1
+    limited.close()

@@ -1,0 +1,88 @@
+"""Executions as the service shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from localpipe.core import JSON
+from localpipe.definition.model import StepDefinition
+from localpipe.scheduling.events import (
+    AttemptFailed,
+    AttemptStarted,
+    Event,
+    ExecutionStarted,
+    JobLaunched,
+    Recorded,
+    RetryScheduled,
+    StepSucceeded,
+)
+from localpipe.scheduling.state import ExecutionState, fold
+from localpipe.service.views import shown_status, started_steps, step_row, with_iso_times
+from localpipe.service.wiring import service_model
+from localpipe.steps import step_types
+
+
+def state(*events: Event) -> ExecutionState:
+    begun = ExecutionStarted("pipe", "abc", {}, {}, None, {})
+    return fold(Recorded(seq, float(seq), event) for seq, event in enumerate((begun, *events), 1))
+
+
+def test_rows_fit_the_service_model(misfits: Callable[[str, JSON], list[str]]) -> None:
+    execution = state(
+        AttemptStarted("Train", 1, "train-1"),
+        JobLaunched("Train", 1, ("log",)),
+        AttemptFailed(
+            "Train", 1, "ClientError: no", None, {"TrainingJobArn": f"arn:aws:sagemaker:::training-job/{'x' * 10}"}
+        ),
+    ).steps["Train"]
+    step = StepDefinition(
+        name="Train", type="Training", path="$", arguments={}, display_name="My training", description="Trains"
+    )
+    row = step_row(execution, step, step_types()["Training"])
+    assert misfits("PipelineExecutionStep", row) == []
+    assert {
+        key: row[key] for key in ("StepDisplayName", "StepDescription", "StepStatus", "AttemptCount", "FailureReason")
+    } == {
+        "StepDisplayName": "My training",
+        "StepDescription": "Trains",
+        "StepStatus": "Failed",
+        "AttemptCount": 1,
+        "FailureReason": "ClientError: no",
+    }
+
+
+def test_a_step_between_two_attempts_executes_for_everyone_else() -> None:
+    execution = state(AttemptStarted("A", 1, ""), AttemptFailed("A", 1, "x"), RetryScheduled("A", 1, 99.0, 0)).steps["A"]
+    assert shown_status(execution) == "Executing"
+
+
+def test_steps_are_in_the_order_of_their_first_start() -> None:
+    listed = started_steps(
+        state(
+            AttemptStarted("B", 1, ""),
+            AttemptStarted("A", 1, ""),
+            AttemptFailed("B", 1, "x"),
+            RetryScheduled("B", 1, 9.0, 0),
+            StepSucceeded("A", 1, {}),
+            AttemptStarted("B", 2, ""),
+        )
+    )
+    assert [step.step for step in listed] == ["B", "A"]
+
+
+def test_timestamps_become_text_wherever_the_shape_has_them() -> None:
+    document = {
+        "CreationTime": 0.5,
+        "TrainingJobName": "t",
+        "SecondaryStatusTransitions": [{"Status": "Starting", "StartTime": 1, "StatusMessage": "m"}],
+        "Unknown": 5,
+    }
+    assert with_iso_times(document, "DescribeTrainingJobResponse", service_model()) == {
+        "CreationTime": "1970-01-01T00:00:00.500Z",
+        "TrainingJobName": "t",
+        "SecondaryStatusTransitions": [
+            {"Status": "Starting", "StartTime": "1970-01-01T00:00:01.000Z", "StatusMessage": "m"}
+        ],
+        "Unknown": 5,
+    }
+    assert with_iso_times({"CreationTime": 1}, None, service_model()) == {"CreationTime": 1}

@@ -1,0 +1,89 @@
+"""The Python API on steps that need no runner, and one that does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from support import pipeline, processing
+
+import localpipe
+from localpipe.errors import AuthoringError, DefinitionError, HomeUnusable, ParameterError, UsageError
+
+if TYPE_CHECKING:
+    from localpipe.core import JSON
+
+CHECK: JSON = {
+    "Name": "Check",
+    "Type": "Condition",
+    "Arguments": {
+        "Conditions": [{"Type": "GreaterThan", "LeftValue": {"Get": "Parameters.Threshold"}, "RightValue": 1.0}],
+        "IfSteps": [{"Name": "TooHigh", "Type": "Fail", "Arguments": {"ErrorMessage": "too high"}}],
+        "ElseSteps": [],
+    },
+}
+DEFINITION = pipeline(CHECK, parameters=({"Name": "Threshold", "Type": "Float", "DefaultValue": 0.5},))
+
+
+def test_a_definition_is_run_to_its_end(tmp_path: Path) -> None:
+    execution = localpipe.run(DEFINITION, home=tmp_path)
+    assert (execution.status, execution.failure_reason, list(execution.steps)) == ("Succeeded", "", ["Check"])
+    assert execution.pipeline_name == "pipeline"
+    assert execution.arn.startswith("arn:aws:sagemaker:us-east-1:111122223333:pipeline/pipeline/execution/")
+    check = execution.steps["Check"]
+    assert (check.status, check.branch_taken, check.attempt_count, check.log, check.artifacts) == (
+        "Succeeded",
+        "ElseSteps",
+        1,
+        "",
+        {},
+    )
+    assert execution.document["PipelineExecutionArn"] == execution.arn
+
+
+def test_a_failed_pipeline_is_returned(tmp_path: Path) -> None:
+    facts = []
+    file = tmp_path / "of-a-file.json"
+    file.write_text(json.dumps(DEFINITION))
+    execution = localpipe.run(file, {"Threshold": 2}, home=tmp_path / "home", observe=facts.append)
+    assert (execution.status, execution.pipeline_name) == ("Failed", "of-a-file")
+    assert execution.steps["Check"].branch_taken == "IfSteps"
+    assert execution.steps["TooHigh"].failure_reason == "too high"
+    assert [fact.seq for fact in facts] == list(range(1, len(facts) + 1))
+
+
+def test_what_is_refused_is_raised(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="Did you mean 'Threshold'"):
+        localpipe.run(DEFINITION, {"Treshold": 1}, home=tmp_path)
+    with pytest.raises(DefinitionError, match="no objects under s3://bucket/nowhere"):
+        localpipe.check(pipeline(processing("Use", inputs={"in": "s3://bucket/nowhere"})), home=tmp_path)
+    with pytest.raises(UsageError, match="runner = 'podman'"):
+        localpipe.check(DEFINITION, home=tmp_path, runner="podman")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HomeUnusable):
+        localpipe.check(DEFINITION, home=tmp_path / "file")
+
+
+def test_check_returns_notes_and_runs_nothing(tmp_path: Path) -> None:
+    assert localpipe.check(DEFINITION, home=tmp_path) == ()
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.sandbox
+def test_a_job_has_log_properties_and_artifacts(tmp_path: Path) -> None:
+    step = processing("Make", outputs=("out",))
+    program = "print('hello'); open('/opt/ml/processing/out/x.txt', 'w').write('1')"
+    step["Arguments"]["AppSpecification"]["ContainerEntrypoint"] = ["python3", "-c", program]
+    make = localpipe.run(pipeline(step), home=tmp_path, runner="process").steps["Make"]
+    assert (make.status, make.log) == ("Succeeded", "hello\n")
+    assert make.properties["ProcessingJobStatus"] == "Completed"
+    assert {uri: path.read_text() for uri, path in make.artifacts.items()} == {"s3://bucket/Make/out/x.txt": "1"}
+
+
+def test_a_script_is_given_arguments(tmp_path: Path) -> None:
+    script = tmp_path / "pipeline.py"
+    script.write_text("def get_pipeline(size):\n    raise ValueError(size + 1)\n")
+    with pytest.raises(AuthoringError, match="ValueError: 4"):
+        localpipe.check(script, home=tmp_path / "home", arguments={"size": 3})
