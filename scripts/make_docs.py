@@ -1,0 +1,428 @@
+"""Write the documentation that is generated from the code: `docs/reference/` and the marked parts of other pages.
+
+python scripts/make_docs.py            write what is not current
+python scripts/make_docs.py --check    write nothing; exit 1 and name the pages that are not current
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import runpy
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from localpipe import errors
+from localpipe.cli import localpipe as command_line
+from localpipe.definition.check import SAGEMAKER_STEP_TYPES
+from localpipe.errors import LocalpipeError
+from localpipe.images import catalogue
+from localpipe.jobs import unsupported
+from localpipe.scheduling import events
+from localpipe.scheduling.state import ExecutionStatus, StepStatus, transitions_mermaid
+from localpipe.settings import ENVIRONMENT_PREFIX, FILE_NAME, OPTIONS, TABLES
+from localpipe.steps import STEP_TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from localpipe.images.catalogue import StandIn
+    from localpipe.jobs.unsupported import Unsupported
+    from localpipe.steps.base import StepType
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTICE = "<!-- Written by scripts/make_docs.py from the code: `make docs`. Do not edit. -->"
+BEGIN, END = "<!-- generated: {name} -->", "<!-- end of generated -->"
+
+JOB_TABLES: Mapping[str, Sequence[Unsupported]] = {
+    "CreateProcessingJob": unsupported.PROCESSING,
+    "CreateTrainingJob": unsupported.TRAINING,
+}
+
+
+def commands() -> str:
+    """Every command with its arguments and options, as click knows them."""
+    context = click.Context(command_line, info_name="localpipe")
+    lines = [
+        "# Commands",
+        "",
+        "`EXEC` is an execution: its ARN, its id, or `last`. How commands end is told in [errors](errors.md).",
+        "",
+        *table(("Command", "What it does"), overview(context)),
+    ]
+    for name in command_line.list_commands(context):
+        lines += command_section(command_named(name), click.Context(command_named(name), context, name), level=2)
+    return page(lines)
+
+
+def overview(context: click.Context) -> Iterator[tuple[str, str]]:
+    """One row for each command."""
+    for name in command_line.list_commands(context):
+        yield f"[`{name}`](#localpipe-{name})", command_named(name).get_short_help_str(limit=200)
+
+
+def command_named(name: str) -> click.Command:
+    """A command of the command line."""
+    command = command_line.get_command(click.Context(command_line), name)
+    if command is None:
+        raise LookupError(f"no command {name!r}")
+    return command
+
+
+def command_section(command: click.Command, context: click.Context, level: int) -> Iterator[str]:
+    """The part of the page on one command and, for a group, its own commands."""
+    usage = " ".join(["localpipe", *context.command_path.split()[1:], *command.collect_usage_pieces(context)])
+    yield from ["", f"{'#' * level} `{context.command_path}`", "", "```", usage, "```", "", paragraphs(command.help)]
+    options = [option for option in command.params if isinstance(option, click.Option)]
+    records = [record for option in options if (record := option.get_help_record(context))]
+    if records:
+        yield from ["", *table(("Option", "Meaning"), ((f"`{names}`", text) for names, text in records))]
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            yield from command_section(inner, click.Context(inner, context, name), level + 1)
+
+
+def settings() -> str:
+    """Every setting with its variable, flag and default."""
+    flags = {parameter.name for parameter in command_named("run").params}
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for option in OPTIONS:
+            flag = f"`--{option.name.replace('_', '-')}`" if option.name in flags else ""
+            default = "" if option.default is None else f"`{toml(option.default)}`"
+            yield f"`{option.name}`", f"`{ENVIRONMENT_PREFIX}{option.name.upper()}`", flag, default, option.meaning
+
+    return page(
+        [
+            "# Settings",
+            "",
+            "A flag wins over an environment variable, that over the file, that over the default. The file is the",
+            f"`{FILE_NAME}` in the nearest parent of the working directory, else of the pipeline that is run. Paths in it",
+            "are relative to it. An unknown key or variable is refused, naming the nearest known one. `localpipe doctor`",
+            "shows every value and where it came from. An execution keeps the settings that it was started with.",
+            "",
+            *table((f"Key in `{FILE_NAME}`", "Variable", "Flag of `run`", "Default", "Meaning"), rows()),
+            "",
+            f"Tables of `{FILE_NAME}`:",
+            "",
+            *table(("Table", "Meaning"), ((f"`[{name}]`", plain(meaning)) for name, meaning in TABLES.items())),
+            "",
+            "For example:",
+            "",
+            *("```toml", 'runner = "process"', "max_parallel = 4", "", "[s3.mounts]", '"s3://company-data/raw" = "./data"'),
+            *("", "[images]", '"*/my-image:*" = "my-image:dev"', "", "[slots]", "jobs = 2", "```"),
+        ]
+    )
+
+
+def toml(value: object) -> str:
+    """A default as it would be written in the file."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def step_types() -> str:
+    """Every step type that runs, and those that are refused."""
+    return page(
+        [
+            "# Step types",
+            "",
+            "Arguments are checked against the shape of the request in botocore's service model, and a property path",
+            "against the shape of the properties, before anything runs.",
+            "",
+            *table(("`Type`", "What it does", "Arguments", "Properties", "RetryPolicies", "Counted"), step_rows()),
+            "",
+            "Counted: against `MaxParallelExecutionSteps`, while it is under way.",
+            "",
+            "## Refused",
+            "",
+            f"A definition with a step of type {listed(refused_step_types())} is refused before anything runs, naming the",
+            "step. What is refused inside a job's request is in [unsupported](unsupported.md).",
+        ]
+    )
+
+
+def step_rows() -> Iterator[tuple[str, ...]]:
+    """One row for each step type."""
+    for kind in STEP_TYPES:
+        properties = [name for name in (kind.properties_shape, *kind.extra_properties) if name]
+        request = f"`{kind.request_shape}`" if kind.request_shape else "its own"
+        given = ", ".join(f"`{name}`" for name in properties) or "none"
+        yield f"`{kind.type}`", summary_of(kind), request, given, yes(kind.retryable), yes(kind.capped)
+
+
+def summary_of(kind: StepType) -> str:
+    """The first line of the step type's module, without its `Type: ...`."""
+    text = first_paragraph(inspect.getmodule(type(kind))).removeprefix(f"`Type: {kind.type}`: ")
+    return text[0].upper() + text[1:]
+
+
+def refused_step_types() -> list[str]:
+    """Step types that SageMaker has and localpipe refuses."""
+    supported = {kind.type for kind in STEP_TYPES}
+    return [name for name in SAGEMAKER_STEP_TYPES if name not in supported]
+
+
+def errors_page() -> str:
+    """The tree of errors with what a command ends with."""
+    return page(
+        [
+            "# Errors and exit statuses",
+            "",
+            *table(
+                ("Status", "A command ends so when"),
+                (
+                    ("0", "the execution Succeeded; for other commands: it is done"),
+                    ("1", "the execution Failed"),
+                    ("2", "it was refused before anything ran: definition, parameter, usage, a thing that is not there"),
+                    ("3", "this machine cannot run it: no runner, no image, a home that cannot be used"),
+                    ("70", "localpipe has a bug; it shows its traceback, and the execution can be resumed"),
+                    ("130", "the execution was stopped"),
+                ),
+            ),
+            "",
+            "`run`, `resume` and `retry` end with the status of the execution, `check` as `run` would before it starts.",
+            "",
+            "## Classes",
+            "",
+            "All are in `localpipe.errors`. The Python API raises them; the command line prints the message and ends with",
+            "the status. `JobFailed`, `ExpressionError` and, while a step runs, `StoreError` end no command: they fail",
+            "the step. The AWS code is the service's own for the same fault.",
+            "",
+            *table(("Class", "Exit status", "AWS code", "Meaning"), error_rows(LocalpipeError, 0)),
+        ]
+    )
+
+
+def error_rows(cls: type[LocalpipeError], depth: int) -> Iterator[tuple[str, ...]]:
+    """A row for a class and for all below it; classes with a leading underscore are only passed through."""
+    public = not cls.__name__.startswith("_")
+    if public:
+        indent = "&nbsp;&nbsp;" * depth
+        yield f"{indent}`{cls.__name__}`", str(cls.exit_status), f"`{cls.code}`", first_paragraph(cls)
+    for inner in cls.__subclasses__():
+        if inner.__module__ == errors.__name__:
+            yield from error_rows(inner, depth + public)
+
+
+def images() -> str:
+    """Every stand-in with its versions."""
+    return page(
+        [
+            "# Images",
+            "",
+            "localpipe has no image of AWS's. For these it makes stand-ins from public packages: a Docker image for the",
+            "Docker runner (`localpipe images build`), a virtual environment with the same pins for the process runner.",
+            "Only the repository and the tag count; account and region do not. `-cpu-py3` at the end of a tag may be",
+            "there or not.",
+            "",
+            *table(
+                ("Repository and tag", "Stand-in", "Framework", "With `xgboost_exact`", "numpy, pandas", "Python"),
+                map(image_row, catalogue.all_stand_ins()),
+            ),
+            "",
+            "Where several Python versions are named, the first image or interpreter that fits is taken, 3.11 before",
+            "others. A version that is not the tag's own is said in the summary of each run. A tag that is not in the",
+            "table is refused and never served by a neighbour's stand-in. An image of your own, or AWS's own where you",
+            f"have it, is named under `[images]` in `{FILE_NAME}` ([settings](settings.md)); an image that the engine has",
+            "under the very URI is taken first.",
+        ]
+    )
+
+
+def image_row(stand_in: StandIn) -> tuple[str, ...]:
+    """One row of the images page."""
+    uri = aws_name(stand_in)
+    exact = catalogue.stand_in(catalogue.parse_image_uri(uri), exact=True) or stand_in
+    pins = dict(pin.split("==") for pin in stand_in.pins)
+    data = ", ".join(pins[name] for name in ("numpy", "pandas") if name in pins)
+    pythons = ", ".join(map(catalogue.dotted, stand_in.pythons))
+    other = exact.version if exact.exact else ""
+    return f"`{uri}`", f"`{stand_in.name}`", f"{stand_in.framework} {stand_in.version}".strip(), other, data, pythons
+
+
+def aws_name(stand_in: StandIn) -> str:
+    """AWS's repository and tag that a stand-in is for."""
+    name = f"sagemaker-{stand_in.family}:{stand_in.tag}"
+    if catalogue.stand_in(catalogue.parse_image_uri(name)) != stand_in:
+        raise LookupError(f"{name} does not lead to {stand_in.name}")
+    return name
+
+
+def states() -> str:
+    """The state machine of a step, and the facts that move it."""
+    return page(
+        [
+            "# States and facts",
+            "",
+            "A step is in one of these states; each arrow is a fact in the journal. Any other is a bug and is reported as",
+            "one (`InvalidTransition`), never as a failure of the step.",
+            "",
+            *("```mermaid", transitions_mermaid(), "```"),
+            "",
+            f"`{StepStatus.WAITING}` and `{StepStatus.BACKING_OFF}` are localpipe's own words; the others are the",
+            f"service's. A step of a branch not taken, or behind a failed step, stays `{StepStatus.WAITING}` and is not",
+            f"listed. An execution is {listed(status.value for status in ExecutionStatus)}.",
+            "",
+            "## Facts",
+            "",
+            *table(("Fact", "Schema", "Meaning"), map(fact_row, events.EVENT_TYPES.values())),
+        ]
+    )
+
+
+def fact_row(event: type[events.Event]) -> tuple[str, ...]:
+    """One row of the facts table."""
+    return f"`{event.__name__}`", str(event.SCHEMA), first_paragraph(event)
+
+
+def unsupported_page() -> str:
+    """Members of job requests that are refused."""
+    lines = [
+        "# Unsupported members of job requests",
+        "",
+        "A definition that uses one of these is refused before anything runs, with its JSON path; a value that is only",
+        "known when the step starts fails the step. What is in neither table and in the request's shape is accepted. Not",
+        "all of it has an effect here: see [how it differs](../../README.md#how-it-differs-from-sagemaker).",
+    ]
+    for operation, rows in JOB_TABLES.items():
+        cells = ((f"`{row.member}`", row.feature, row.instead) for row in rows)
+        lines += ["", f"## `{operation}`", "", *table(("Member", "Not supported", "Instead"), cells)]
+    return page(lines)
+
+
+def supported() -> str:
+    """The tables of README.md: what runs and what is refused."""
+    runs = [
+        ("Step types", listed(kind.type for kind in STEP_TYPES)),
+        ("Runners", "`docker`: a Docker engine on this machine; `process`: sandboxes, Linux only"),
+        ("SageMaker SDK", "version 2 from 2.200, version 3; none at all for a definition (`.json`)"),
+        *image_families(),
+    ]
+    refused = [
+        (f"Steps of type {listed(refused_step_types())}", "Run these parts on SageMaker; leave them out here"),
+        ("`DependsOn` with a trigger other than `Completed`", "Depend on the step's success"),
+        *refused_features(),
+    ]
+    return "\n".join([*table(("Runs", ""), runs), "", *table(("Refused before anything runs", "Instead"), refused), ""])
+
+
+def refused_features() -> Iterable[tuple[str, str]]:
+    """What job requests may not have → what to do instead, each once; the first table's word holds for all."""
+    found: dict[str, str] = {}
+    for row in (row for rows in JOB_TABLES.values() for row in rows):
+        found.setdefault(row.feature, row.instead.rstrip("."))
+    return found.items()
+
+
+def image_families() -> Iterator[tuple[str, str]]:
+    """AWS's repository → its tags, each with the version that stands for it."""
+    families: dict[str, list[str]] = {}
+    for stand_in in catalogue.all_stand_ins():
+        version = f"{stand_in.framework} {stand_in.version or catalogue.dotted(catalogue.PREFERRED_PYTHON)}"
+        families.setdefault(aws_name(stand_in).partition(":")[0], []).append(f"{stand_in.tag} → {version}")
+    for repository, tags in families.items():
+        yield f"Image `{repository}`", "<br>".join(tags)
+
+
+def imports() -> str:
+    """The table of docs/architecture.md: which package may import which, from the test that holds it."""
+    allowed = runpy.run_path(str(ROOT / "tests" / "test_architecture.py"))["ALLOWED"]
+    rows = ((f"`{name}`", ", ".join(f"`{other}`" for other in sorted(others)) or "none") for name, others in allowed.items())
+    return "\n".join([*table(("Package", "May import"), rows), ""])
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "commands.md": commands,
+    "settings.md": settings,
+    "step-types.md": step_types,
+    "errors.md": errors_page,
+    "images.md": images,
+    "states.md": states,
+    "unsupported.md": unsupported_page,
+}
+PARTS: Mapping[tuple[str, str], Callable[[], str]] = {
+    ("README.md", "supported"): supported,
+    ("docs/architecture.md", "imports"): imports,
+}
+
+
+def page(lines: Iterable[str]) -> str:
+    """A whole page: the notice below the title."""
+    title, *rest = lines
+    return "\n".join([title, "", NOTICE, *rest, ""])
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """A table in Markdown."""
+    yield from (row(headings), row(["---"] * len(headings)))
+    yield from map(row, rows)
+
+
+def row(cells: Sequence[str]) -> str:
+    """One line of a table."""
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def plain(text: str) -> str:
+    """Text in which an asterisk is an asterisk."""
+    return text.replace("*", "\\*")
+
+
+def listed(names: Iterable[str]) -> str:
+    """`A`, `B`, `C`."""
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def yes(value: bool) -> str:  # noqa: FBT001 - a cell
+    """A cell for a flag."""
+    return "yes" if value else "no"
+
+
+def paragraphs(text: str | None) -> str:
+    """A docstring without its indentation."""
+    return inspect.cleandoc(text or "")
+
+
+def first_paragraph(thing: object) -> str:
+    """The first paragraph of a docstring, in one line."""
+    return " ".join((inspect.getdoc(thing) or "").partition("\n\n")[0].split())
+
+
+def documents() -> dict[Path, str]:
+    """Every file that is written here, with what it should hold."""
+    written = {ROOT / "docs" / "reference" / name: make() for name, make in PAGES.items()}
+    for (name, part), make in PARTS.items():
+        path = ROOT / name
+        written[path] = with_part(written.get(path) or path.read_text(encoding="utf-8"), part, make())
+    return written
+
+
+def with_part(text: str, name: str, content: str) -> str:
+    """The text with what stands between its markers replaced. Raises ValueError if they are not there."""
+    begin = BEGIN.format(name=name)
+    start = text.index(begin) + len(begin)
+    return f"{text[:start]}\n\n{content}\n{text[text.index(END, start) :]}"
+
+
+def main() -> int:
+    """Write the pages, or with --check say which are not current."""
+    parser = argparse.ArgumentParser(description="Write the documentation that is generated from the code.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a page is not current")
+    check = parser.parse_args().check
+    old = [path for path, text in documents().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    for path in old:
+        name = path.relative_to(ROOT)
+        print(f"{name} is not current. Run `make docs`." if check else f"wrote {name}")
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(documents()[path], encoding="utf-8")
+    return 1 if check and old else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
