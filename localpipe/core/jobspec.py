@@ -240,6 +240,5 @@ class JobResult:
     message_undecodable: bool = False
     metrics: tuple[MetricDatum, ...] = ()
     property_files: Mapping[str, str] = field(default_factory=dict)
-    log_files: tuple[str, ...] = ()
     detail: str = ""
     exception_type: str | None = None

@@ -15,8 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from localpipe.core.names import AttemptKey
-from localpipe.definition.expressions import StepValues
-from localpipe.engine.resolve import Attempt
+from localpipe.engine.resolve import Attempt, step_values
 from localpipe.errors import ConflictingAppend, LocalpipeError
 from localpipe.scheduling.decide import Record, StartAttempt, StopAttempt, WakeAt, decide
 from localpipe.scheduling.events import AttemptStarted, StopSignalled
@@ -138,7 +137,7 @@ class Engine:
             job_name=execution.job_name,
             at=execution.attempts[-1].started_at,
             launched_at=execution.attempts[-1].launched_at,
-            values={name: _values(self._state.steps[name]) for name in node.needs if name in self._state.steps},
+            values={name: step_values(self._state.steps[name]) for name in node.needs if name in self._state.steps},
             reattach=reattach,
         )
         self._under_way.add(key)
@@ -225,11 +224,6 @@ class Engine:
 
     def _key(self, step: str, attempt: int) -> AttemptKey:
         return AttemptKey(execution_id=self._id, step=step, attempt=attempt)
-
-
-def _values(step: StepExecution) -> StepValues:
-    """What later steps may refer to."""
-    return StepValues(properties=step.properties, property_files=step.property_files)
 
 
 def _logged(action: Callable[..., None], key: AttemptKey, **options: bool) -> None:

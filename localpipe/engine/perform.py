@@ -10,12 +10,12 @@ from typing_extensions import assert_never
 
 from localpipe.core.work import CreateResource, Failure, Immediate, RunJob, Stopped, Success
 from localpipe.engine.job import JobContext, JobRun
-from localpipe.engine.resolve import resolve
+from localpipe.engine.resolve import resolve, whole_environment
 from localpipe.errors import ExpressionError, JobFailed, StoreError
 from localpipe.scheduling.events import AttemptFailed, AttemptStopped, JobLaunched, StepSucceeded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection
 
     from localpipe.core.jobspec import JobSpec
     from localpipe.core.names import AttemptKey
@@ -86,7 +86,7 @@ class Performer:
                 result = self._world.registry.create(work, attempt.at)
             case RunJob(spec=spec):
                 result = self._job(attempt, spec).run(
-                    lambda: self._environment(spec),
+                    lambda: whole_environment(spec, self._world),
                     _launch_poster(attempt.key, spec, post),
                     created_at=attempt.at,
                     reattach=attempt.reattach,
@@ -104,11 +104,6 @@ class Performer:
         if kill is not None:
             job.stop(kill=kill)
         return job
-
-    def _environment(self, spec: JobSpec) -> Mapping[str, str]:
-        """The whole environment of the job's containers; what the request sets wins. Follows: containers.md 1.9."""
-        leading = {} if spec.network_isolated else self._world.job_environment()
-        return {**leading, **spec.environment}
 
 
 def _launch_poster(key: AttemptKey, spec: JobSpec, post: Callable[[Event], None]) -> Callable[[Launch], None]:

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 from localpipe.core.names import S3Uri
 from localpipe.core.times import iso_time
 from localpipe.core.work import ResolvedStep
-from localpipe.definition.expressions import EvaluationContext, documents_needed, evaluate, referenced_steps
+from localpipe.definition.expressions import EvaluationContext, StepValues, documents_needed, evaluate, referenced_steps
 from localpipe.definition.property_paths import follow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from localpipe.core import JSON
-    from localpipe.core.jobspec import PropertyFileSpec
+    from localpipe.core.jobspec import JobSpec, PropertyFileSpec
     from localpipe.core.names import AttemptKey, ExecutionName
     from localpipe.core.ports import Clock, ObjectStore, Registry, Runner
-    from localpipe.definition.expressions import StepValues
     from localpipe.definition.model import StepDefinition
+    from localpipe.scheduling.state import StepExecution
     from localpipe.staging import Stager
     from localpipe.steps.base import StepType
 
@@ -65,6 +65,17 @@ class World:
     clock: Clock
     grace_seconds: float
     job_environment: Callable[[], Mapping[str, str]]
+
+
+def step_values(step: StepExecution) -> StepValues:
+    """What later steps may refer to."""
+    return StepValues(properties=step.properties, property_files=step.property_files)
+
+
+def whole_environment(spec: JobSpec, world: World) -> Mapping[str, str]:
+    """The whole environment of a job's containers; what the request sets wins. Follows: containers.md 1.9."""
+    leading = {} if spec.network_isolated else world.job_environment()
+    return {**leading, **spec.environment}
 
 
 def resolve(attempt: Attempt, world: World) -> ResolvedStep:

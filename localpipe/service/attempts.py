@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from localpipe.core.names import S3Uri
 from localpipe.core.ports import CommandLine
 from localpipe.core.work import RunJob
-from localpipe.definition.expressions import StepValues
-from localpipe.engine.resolve import Attempt, resolve
+from localpipe.engine.resolve import Attempt, resolve, step_values, whole_environment
 from localpipe.errors import UsageError
 from localpipe.scheduling.state import BUSY
 from localpipe.service.executions import endpoint_of, refreshed, world_of
@@ -21,7 +20,7 @@ from localpipe.service.views import started_steps
 from localpipe.settings import JOB_COMMAND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from localpipe.core import JSON
     from localpipe.core.jobspec import StagedJob
@@ -108,16 +107,11 @@ def _staged(execution: PipelineExecution, step: StepExecution, world: World) -> 
         step=definition,
         job_name=step.job_name,
         at=step.attempts[-1].started_at,
-        values=_values(execution.state.steps),
+        values={name: step_values(each) for name, each in execution.state.steps.items()},
         reattach=True,
     )
     work = world.step_types[definition.type].work(resolve(attempt, world))
     assert isinstance(work, RunJob)  # noqa: S101 - what was made ready is a job
     spec = work.spec
-    leading = {} if spec.network_isolated else world.job_environment()
-    environment = {**leading, **spec.environment}
+    environment = whole_environment(spec, world)
     return world.stager.stage(spec, attempt.key, environment, anew=False, overlays=world.runner.overlays)
-
-
-def _values(steps: Mapping[str, StepExecution]) -> dict[str, StepValues]:
-    return {name: StepValues(properties=step.properties, property_files=step.property_files) for name, step in steps.items()}
