@@ -38,9 +38,11 @@ def list_images() -> None:
 
 
 @images.command("build")
-@click.argument("names", nargs=-1, metavar="[FAMILY:TAG ...]")
-@click.option("--base", default=service.DEFAULT_BASE, show_default=True, metavar="IMAGE", help="The image to build upon.")
-def build_images(names: tuple[str, ...], base: str) -> None:
+@click.argument("names", nargs=-1, metavar="[FAMILY[:TAG] ...]")
+@click.option(
+    "--base", metavar="IMAGE", help="The image to build upon; else python:3.11-slim, or that of the Python it needs."
+)
+def build_images(names: tuple[str, ...], base: str | None) -> None:
     """Build stand-ins on the Docker engine: those named, or all. One that is up to date is left alone."""
     service.build_images(names, base, lambda line: click.echo(line, err=True))
 
@@ -51,9 +53,15 @@ def build_images(names: tuple[str, ...], base: str) -> None:
 @click.pass_obj
 def map_image(home: str | None, uri: str) -> None:
     """Say which local image or environment serves an image URI, on each runner."""
-    for name, status in service.image_statuses(home_as_it_is({"home": home}), uri):
+    place = home_as_it_is({"home": home})
+    for name, status in service.image_statuses(place, uri):
         if status.local is None:
             click.echo(f"{name:8} none: {status.reason} {status.remedy}")
         else:
             click.echo(f"{name:8} {status.local}" + "".join(f"\n{'':8} note: {note}" for note in status.notes))
-    click.echo("\nTo map it to an image of your own, in localpipe.toml:\n[images]\n" + f'{json.dumps(uri)} = "my-image:tag"')
+    target = service.mapped_to(place, uri)
+    if target is None:
+        example = f'[images]\n{json.dumps(uri)} = "my-image:tag"'
+        click.echo(f"\nTo map it to an image of your own, in localpipe.toml:\n{example}")
+    else:
+        click.echo(f"\nlocalpipe.toml maps it to {target}.")

@@ -1,8 +1,8 @@
 """Build the stand-ins on a Docker engine, and list which are there.
 
-Two layers: the shared one (`localpipe/python-base`), then the family's packages. The engine needs no network: pip downloads
-on this machine, for the Python and machine of the base image, and the wheels go in with the build context. The classic
-builder is enough.
+Two layers: the shared one (`localpipe/python-base`, one for each Python), then the family's packages. The engine needs no
+network: pip downloads on this machine, for the Python and machine of the base image, and the wheels go in with the build
+context. The classic builder is enough.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import tempfile
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from docker.errors import APIError, DockerException, ImageNotFound
@@ -22,18 +22,10 @@ from requests.exceptions import RequestException
 
 from localpipe.errors import ImageMissing, RunnerUnavailable
 from localpipe.images.catalogue import all_stand_ins, dotted
+from localpipe.images.own_wheels import content_digest, own_wheels
+from localpipe.images.pip_settings import pip_settings
 from localpipe.images.resources import requirements, shared_pins
-from localpipe.images.wheels import (
-    Target,
-    alias_wheels,
-    aliases,
-    digest,
-    is_source_only,
-    program_digest,
-    program_wheel,
-    source_wheels,
-    wheelhouse,
-)
+from localpipe.images.wheels import Target, digest, is_source_only, source_wheels, wheelhouse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -43,11 +35,12 @@ if TYPE_CHECKING:
     from localpipe.core import JSON
     from localpipe.images.catalogue import PythonVersion, StandIn
 
-DEFAULT_BASE = "python:3.11-slim"
 SHARED_IMAGE = "localpipe/python-base"
 NAME_LABEL = "localpipe.stand-in"
 CONTENT_LABEL = "localpipe.content"
+_BASE_LABEL = "localpipe.base"
 _STAGE_LABEL = "localpipe.stage"
+_PREFIX = PurePosixPath("/opt/venv")
 
 _FACTS = "import platform, sys, venv, ensurepip; print(*sys.version_info[:2], platform.machine())"
 _BASE_REMEDY = (
@@ -64,6 +57,7 @@ class ImageRow:
     """One stand-in as `localpipe images` lists it.
 
     `state`: `built`, `outdated` (built from other pins than this localpipe has) or `not built`; `size_bytes` 0 then.
+    `base_id`: of the image that it was built upon, empty where it is not.
     """
 
     name: str
@@ -72,6 +66,30 @@ class ImageRow:
     size_bytes: int
     build_command: str
     notes: tuple[str, ...]
+    base_id: str = ""
+
+
+def default_base(stand_in: StandIn) -> str:
+    """The image that a stand-in is built upon where none is given: Docker's own of its Python."""
+    return f"python:{dotted(stand_in.preferred_python)}-slim"
+
+
+def has_base(client: DockerClient, row: ImageRow, base: str) -> bool:
+    """Whether the listed image was built upon the one that is called `base` now."""
+    try:
+        return bool(client.images.get(base).id == row.base_id)
+    except ImageNotFound:
+        return False
+    except (DockerException, RequestException) as error:
+        raise _engine_failed(error) from error
+
+
+def base_python(client: DockerClient, base: str, say: Callable[[str], None]) -> PythonVersion:
+    """The Python of a base image, which is pulled where it is not here. Raises ImageMissing, RunnerUnavailable."""
+    try:
+        return _target(client, base, say).python
+    except (DockerException, RequestException) as error:
+        raise _engine_failed(error) from error
 
 
 def build(
@@ -91,6 +109,7 @@ def build(
     try:
         target = _target(client, base, say)
         _check_python(stand_in, base, target.python)
+        base_id, shared_image = client.images.get(base).id, f"{SHARED_IMAGE}:{dotted(target.python)}"
         shared = shared_pins(containers)
         say(f"Fetching wheels for Python {dotted(target.python)} on {target.machine}")
         source = source_wheels(shared, cache)
@@ -99,20 +118,14 @@ def build(
         with tempfile.TemporaryDirectory(dir=cache) as folder:
             build_one = _Builder(client=client, say=say)
             context = _context(Path(folder) / "shared", containers / "python-base", shared, [source, downloaded])
-            content = f"{client.images.get(base).id} {_content_of(context)}"
-            build_one.build_unless_current(context, SHARED_IMAGE, base, content)
-            context = _family_context(Path(folder) / "family", stand_in, containers, family)
-            labels = {NAME_LABEL: stand_in.name, CONTENT_LABEL: content_digest(stand_in, containers)}
-            build_one.build(context, stand_in.local_image, SHARED_IMAGE, labels)
+            build_one.build_unless_current(context, shared_image, base, f"{base_id} {_content_of(context)}")
+            own = own_wheels(stand_in, containers, cache, Path(folder))
+            context = _family_context(Path(folder) / "family", stand_in, containers, family, own)
+            labels = {_BASE_LABEL: base_id, CONTENT_LABEL: content_digest(stand_in, containers), NAME_LABEL: stand_in.name}
+            build_one.build(context, stand_in.local_image, shared_image, labels)
     except (DockerException, RequestException) as error:
-        raise RunnerUnavailable(f"The Docker engine failed: {error}.", "Run `localpipe doctor` to see why.") from error
+        raise _engine_failed(error) from error
     return stand_in.local_image
-
-
-def content_digest(stand_in: StandIn, containers: Path) -> str:
-    """Changes whenever the image that would be built from this localpipe changes; kept as a label of the image."""
-    pins = (*shared_pins(containers), *stand_in.pins, *aliases(stand_in.pins))
-    return digest(*pins, program_digest(stand_in, containers))
 
 
 def image_rows(client: DockerClient, containers: Path) -> tuple[ImageRow, ...]:
@@ -136,7 +149,12 @@ def _row(stand_in: StandIn, image: Mapping[str, JSON] | None, containers: Path) 
         size_bytes=size,
         build_command=stand_in.build_command,
         notes=stand_in.notes,
+        base_id=image["Labels"].get(_BASE_LABEL, "") if image else "",
     )
+
+
+def _engine_failed(error: Exception) -> RunnerUnavailable:
+    return RunnerUnavailable(f"The Docker engine failed: {error}.", "Run `localpipe doctor` to see why.")
 
 
 def _target(client: DockerClient, base: str, say: Callable[[str], None]) -> Target:
@@ -176,19 +194,20 @@ def _ask(client: DockerClient, base: str) -> str:
 
 def _check_python(stand_in: StandIn, base: str, python: PythonVersion) -> None:
     if python not in stand_in.pythons:
-        known = ", ".join(map(dotted, stand_in.pythons))
-        reason = f"it has Python {dotted(python)}; {stand_in.name} needs one of {known}."
-        raise ImageMissing(base, reason, f"Give another base image: `--base {DEFAULT_BASE}`.")
+        known = " or ".join(map(dotted, stand_in.pythons))
+        reason = f"it has Python {dotted(python)}; {stand_in.name} needs Python {known}."
+        raise ImageMissing(base, reason, f"Give another base image: `--base {default_base(stand_in)}`.")
 
 
-def _family_context(folder: Path, stand_in: StandIn, containers: Path, wheels: Path) -> Path:
-    names = list(stand_in.pins)
-    context = _context(folder, containers / "framework", names, [wheels])
-    if stand_in.program:
-        wheel = program_wheel(stand_in, containers, context / "wheels")
-        names.append(wheel.name.partition("-")[0])
-    alias_wheels(stand_in.pins, context / "wheels")
-    _write_requirements(context, [*names, *aliases(stand_in.pins)])
+def _family_context(folder: Path, stand_in: StandIn, containers: Path, wheels: Path, own: Sequence[Path]) -> Path:
+    context = _context(folder, containers / "framework", [], [wheels])
+    for wheel in own:
+        shutil.copy(wheel, context / "wheels")
+    own_names = (wheel.name.partition("-")[0] for wheel in own)
+    _write_requirements(context, [*stand_in.pins, *own_names])
+    (context / "settings").mkdir()
+    for name, text in pip_settings(stand_in, _PREFIX).items():
+        (context / "settings" / name).write_text(text)
     return context
 
 

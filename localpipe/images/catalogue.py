@@ -15,14 +15,17 @@ from posixpath import commonprefix
 from typing import TYPE_CHECKING
 
 from localpipe.errors import NotFound
+from localpipe.images.sdk_pins import SDK_3_CORE, SDK_PINS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from localpipe.images.sdk_pins import Part
+
 PythonVersion = tuple[int, int]
 
 PREFERRED_PYTHON: PythonVersion = (3, 11)
-"""The Python of the stand-ins: the newest for which pandas 1.5 and scikit-learn 1.1 have wheels."""
+"""The Python of the stand-ins but where the image is named after another: the newest with wheels of pandas 1.5."""
 
 IMAGE_ENVIRONMENT: Mapping[str, str] = {"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
 """Variables that the images set, and that a process in a virtual environment needs too. Below the job's own."""
@@ -55,8 +58,9 @@ class StandIn:
     """What localpipe makes in place of an AWS image.
 
     `pins` are complete: with the pins that all families share (`containers/python-base/requirements.txt`) nothing else is
-    installed. `pythons` are the Python versions for which every pin has a wheel. `program` is the folder below
-    `containers/` with the family's own programs, empty for none. `notes`: what differs from the image that was asked for.
+    installed but `parts`, single folders of distributions. `pythons` are the Python versions for which every pin has a
+    wheel. `program` is the folder below `containers/` with the family's own programs, empty for none. `constraints`: what
+    pip keeps to in a job. `aws` False: AWS has no such image. `notes`: what differs from the image that was asked for.
     """
 
     family: str
@@ -67,7 +71,15 @@ class StandIn:
     pins: tuple[str, ...]
     pythons: tuple[PythonVersion, ...]
     program: str = ""
+    parts: tuple[Part, ...] = ()
+    constraints: tuple[str, ...] = ()
+    aws: bool = True
     notes: tuple[str, ...] = ()
+
+    @property
+    def preferred_python(self) -> PythonVersion:
+        """The Python to make it with where there is a choice."""
+        return PREFERRED_PYTHON if PREFERRED_PYTHON in self.pythons else self.pythons[0]
 
     @property
     def name(self) -> str:
@@ -102,11 +114,15 @@ class _Tag:
     pythons: tuple[PythonVersion, ...]
     exact_version: str = ""
     exact_pins: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Family:
-    """A family of AWS images: one repository. `variants` are the endings that a tag may carry besides its version."""
+    """A family of AWS images: one repository. `variants` are the endings that a tag may carry besides its version.
+
+    `aws` False: AWS has no such image; `[images]` may map others to it.
+    """
 
     name: str
     repository: str
@@ -114,19 +130,23 @@ class _Family:
     tags: Mapping[str, _Tag]
     variants: tuple[str, ...] = ("",)
     program: str = ""
+    parts: tuple[Part, ...] = ()
+    aws: bool = True
 
 
 # numpy 1.23 is the last with the aliases np.int, np.float, np.bool that scripts of the time of these tags use; pandas 1.5
 # the last whose get_dummies gives 0/1 (practice.md).
 _OLD_DATA = ("numpy==1.23.5", "pandas==1.5.3", "pytz==2026.6", "scipy==1.10.1", "threadpoolctl==3.8.0")
 _NEW_DATA = ("numpy==1.26.4", "pandas==2.2.3", "pytz==2026.6", "scipy==1.13.1", "threadpoolctl==3.8.0", "tzdata==2026.6")
+_OLD_CONSTRAINTS = ("numpy<2",)
 _OLD_PYTHONS: tuple[PythonVersion, ...] = ((3, 10), (3, 11))
 _NEW_PYTHONS: tuple[PythonVersion, ...] = ((3, 10), (3, 11), (3, 12))
 
 
 def _sklearn(version: str, *, old: bool) -> _Tag:
     data, pythons = (_OLD_DATA, _OLD_PYTHONS) if old else (_NEW_DATA, _NEW_PYTHONS)
-    return _Tag(version=version, pins=(*data, f"scikit-learn=={version}"), pythons=pythons)
+    constraints = _OLD_CONSTRAINTS if old else ()
+    return _Tag(version=version, pins=(*data, f"scikit-learn=={version}"), pythons=pythons, constraints=constraints)
 
 
 def _xgboost(exact_version: str, *, old: bool, version: str = "3.2.0") -> _Tag:
@@ -134,12 +154,35 @@ def _xgboost(exact_version: str, *, old: bool, version: str = "3.2.0") -> _Tag:
     data, pythons = (_OLD_DATA, _OLD_PYTHONS) if old else (_NEW_DATA, _NEW_PYTHONS)
     data = (*data, f"scikit-learn=={'1.1.3' if old else '1.4.2'}")
     exact = () if exact_version == version else (*data, f"xgboost=={exact_version}")
-    pins = (*data, f"xgboost-cpu=={version}")
-    return _Tag(version=version, pins=pins, pythons=pythons, exact_version=exact_version, exact_pins=exact)
+    return _Tag(
+        version=version,
+        pins=(*data, f"xgboost-cpu=={version}"),
+        pythons=pythons,
+        exact_version=exact_version,
+        exact_pins=exact,
+        constraints=_OLD_CONSTRAINTS if old else (),
+    )
+
+
+def _base_python(python: PythonVersion, *, aws: bool) -> _Family:
+    """For `@step` functions, whose pickles load in the author's own Python only."""
+    name, version = f"base-python-{''.join(map(str, python))}", dotted(python)
+    return _Family(
+        name=name,
+        repository=f"sagemaker-{name}",
+        framework="Python",
+        tags={"1.0": _Tag(version=version, exact_version=version, pins=SDK_PINS, pythons=(python,))},
+        parts=(SDK_3_CORE,),
+        aws=aws,
+    )
+
+
+def dotted(version: PythonVersion) -> str:
+    """`3.11`."""
+    return ".".join(map(str, version))
 
 
 _CPU_PY3 = ("-cpu-py3", "")
-_BASE_PYTHON = {"1.0": _Tag(version="", pins=(), pythons=_NEW_PYTHONS)}
 
 _FAMILIES: tuple[_Family, ...] = (
     _Family(
@@ -173,9 +216,15 @@ _FAMILIES: tuple[_Family, ...] = (
             "3.0-5": _xgboost("3.0.5", old=False, version="3.0.5"),
         },
     ),
-    _Family(name="base-python-38", repository="sagemaker-base-python-38", framework="Python", tags=_BASE_PYTHON),
-    _Family(name="base-python-310", repository="sagemaker-base-python-310", framework="Python", tags=_BASE_PYTHON),
+    _base_python((3, 10), aws=True),
+    _base_python((3, 11), aws=False),
+    _base_python((3, 12), aws=False),
 )
+_REFUSED = {
+    "sagemaker-base-python-38": "localpipe has no stand-in for Python 3.8: today's packages are not published for it."
+    " A script that runs in Python 3.10 makes the SDK ask for sagemaker-base-python-310, which has one."
+}
+"""Repositories of AWS's whose images cannot be stood for → why, and what to do instead."""
 _BY_REPOSITORY = {family.repository: family for family in _FAMILIES}
 _BY_NAME = {family.name: family for family in _FAMILIES}
 
@@ -217,13 +266,17 @@ def stand_in(ref: ImageRef, *, exact: bool = False) -> StandIn | None:
     return _of(family, _version_of(family, ref.tag), exact=exact) if family else None
 
 
-def named(name: str) -> StandIn:
-    """The stand-in called `scikit-learn:1.2-1` (or by its local image's name). Raises NotFound with near names."""
+def named(name: str) -> tuple[StandIn, ...]:
+    """The stand-in called `scikit-learn:1.2-1` (or by its local image's name), or all of the family `scikit-learn`.
+
+    Raises NotFound with near names.
+    """
+    family = tuple(each for each in all_stand_ins() if each.family == name)
     found = stand_in(parse_image_uri(_LOCAL_PREFIX + name.removeprefix(_LOCAL_PREFIX)))
-    if found is None:
-        known = [each.name for each in all_stand_ins()]
+    if not family and found is None:
+        known = [*_BY_NAME, *(each.name for each in all_stand_ins())]
         raise NotFound("stand-in image", name, difflib.get_close_matches(name, known, n=3, cutoff=0.5))
-    return found
+    return (found,) if found else family
 
 
 def all_stand_ins() -> tuple[StandIn, ...]:
@@ -272,7 +325,7 @@ def unknown(uri: str, *, example: str, otherwise: str) -> Absence:
     ref = parse_image_uri(uri)
     family = _BY_REPOSITORY.get(ref.repository)
     if family is None:
-        reason, target = "localpipe has no stand-in for this repository.", example
+        reason, target = _REFUSED.get(ref.repository, "localpipe has no stand-in for this repository."), example
     else:
         near = _nearest(ref.tag, family.tags)
         reason = f"localpipe has no stand-in for tag {ref.tag!r} of {ref.repository}; it has {', '.join(family.tags)}."
@@ -286,6 +339,8 @@ def _mapped_absence(target: str, found: StandIn | None) -> Absence:
     reason = f"[images] in localpipe.toml maps it to {target}, which is not on this machine."
     if found is not None:
         return Absence(reason=reason, remedy=f"Build it: `{found.build_command}`.")
+    if target.startswith(_LOCAL_PREFIX):
+        return Absence(reason=reason, remedy="localpipe makes none of that name: `localpipe images` lists what it makes.")
     return Absence(reason=reason, remedy="Build or pull that image, or change the mapping.")
 
 
@@ -309,22 +364,21 @@ def _of(family: _Family, tag: str, *, exact: bool) -> StandIn | None:
         pins=row.exact_pins if exact else row.pins,
         pythons=row.pythons,
         program=family.program,
+        parts=family.parts,
+        constraints=row.constraints,
+        aws=family.aws,
         notes=_differences(family, tag, version, row.exact_version),
     )
 
 
 def _differences(family: _Family, tag: str, version: str, exact_version: str) -> tuple[str, ...]:
     """What to say where the version is not of the tag's own series: `1.2-1` holds a 1.2."""
-    if not version:
-        return (f"Python {dotted(PREFERRED_PYTHON)} stands for {family.name}:{tag}",)
+    if not family.aws:
+        return ("AWS has no such image",)
     if version == exact_version or version.startswith(f"{tag.partition('-')[0]}."):
         return ()
-    return (f"{family.framework} {version} stands for {tag}",)
-
-
-def dotted(version: PythonVersion) -> str:
-    """`3.11`."""
-    return ".".join(map(str, version))
+    other = f" (`{family.name}_exact = true` takes {exact_version})" if exact_version else ""
+    return (f"{family.framework} {version} stands for {tag}{other}",)
 
 
 def _nearest(tag: str, known: Iterable[str]) -> str:

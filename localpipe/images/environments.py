@@ -7,50 +7,28 @@ makes it valid, and a lock keeps two processes from making the same one.
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import uv
-
 from localpipe.errors import ImageMissing
 from localpipe.images import catalogue
-from localpipe.images.catalogue import PREFERRED_PYTHON, dotted
+from localpipe.images.catalogue import dotted
+from localpipe.images.interpreters import Interpreter, asked, installed, running
+from localpipe.images.own_wheels import content_digest, own_wheels
+from localpipe.images.pip_settings import pip_settings
 from localpipe.images.resources import shared_pins
-from localpipe.images.wheels import (
-    CACHE_REMEDY,
-    MARKER,
-    alias_wheels,
-    aliases,
-    digest,
-    filled,
-    is_source_only,
-    program_digest,
-    program_wheel,
-    run_uv,
-    source_wheels,
-)
+from localpipe.images.wheels import CACHE_REMEDY, MARKER, digest, filled, is_source_only, run_uv, source_wheels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from localpipe.images.catalogue import PythonVersion, StandIn
 
-_UNKNOWN = "give an interpreter for images without a stand-in (setting `python`), or use the Docker runner"
+_UNKNOWN = "name a Python that serves it (setting `unknown_image_python`), or use the Docker runner"
 _EXAMPLE = "localpipe/scikit-learn:1.2-1"
-_VERSION = "import sys; print(*sys.version_info[:2])"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Interpreter:
-    """A Python on this machine. `path` is resolved, so that two names of one interpreter give the same environment."""
-
-    path: Path
-    version: PythonVersion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +36,8 @@ class EnvironmentStatus:
     """What serves an image URI in the process runner.
 
     `path`: the environment's root, whose `bin` goes first on PATH; None where there can be none, then `reason` and `remedy`
-    say why and what helps. `ready`: it exists; otherwise `ensure` makes it. `notes`: what differs from the image that was
-    asked for.
+    say why and what helps. `ready`: it exists; otherwise `ensure` makes it. `python`: its Python (`3.11`), empty where that
+    is not known. `notes`: what differs from the image that was asked for.
     """
 
     image_uri: str
@@ -67,6 +45,7 @@ class EnvironmentStatus:
     ready: bool = False
     reason: str = ""
     remedy: str = ""
+    python: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -104,6 +83,7 @@ class Environments:
             image_uri=image_uri,
             path=path,
             ready=ready,
+            python=dotted(interpreter.version),
             notes=self._notes(image_uri, stand_in, interpreter),
         )
 
@@ -127,41 +107,49 @@ class Environments:
 
     def _notes(self, image_uri: str, stand_in: StandIn, interpreter: Interpreter) -> tuple[str, ...]:
         notes = () if catalogue.mapped(image_uri, self.mappings) else stand_in.notes
-        if interpreter.version == PREFERRED_PYTHON:
+        if interpreter.version == stand_in.preferred_python:
             return notes
-        running, preferred = dotted(interpreter.version), dotted(PREFERRED_PYTHON)
-        return (*notes, f"{stand_in.name} runs on Python {running} instead of {preferred}")
+        other, preferred = dotted(interpreter.version), dotted(stand_in.preferred_python)
+        return (*notes, f"{stand_in.name} runs on Python {other} instead of {preferred}")
 
     def _without_stand_in(self, image_uri: str) -> EnvironmentStatus:
         if self.unknown_python is None:
+            target = catalogue.mapped(image_uri, self.mappings)
+            if target is not None:
+                return _mapped_to_an_image(image_uri, target)
             absence = catalogue.unknown(image_uri, example=_EXAMPLE, otherwise=_UNKNOWN)
             return EnvironmentStatus(image_uri=image_uri, path=None, reason=absence.reason, remedy=absence.remedy)
         root = _own_root(self.unknown_python, Path.home())
         if root is None:
             return _shared_root(image_uri, self.unknown_python)
         notes = (f"{self.unknown_python} serves {image_uri}",)
-        return EnvironmentStatus(image_uri=image_uri, path=root, ready=True, notes=notes)
+        python = "".join(dotted(each.version) for each in asked(self.unknown_python))
+        return EnvironmentStatus(image_uri=image_uri, path=root, ready=True, python=python, notes=notes)
 
     def _place(self, stand_in: StandIn, interpreter: Interpreter) -> Path:
-        own = program_digest(stand_in, self.containers)
-        pins = (*shared_pins(self.containers), *stand_in.pins, *aliases(stand_in.pins))
-        content = digest(*pins, own, str(interpreter.path))
+        content = digest(content_digest(stand_in, self.containers), str(interpreter.path))
         return self.cache / "environments" / f"{stand_in.name.replace(':', '-')}-{content}"
 
     def _interpreter(self, stand_in: StandIn) -> Interpreter | None:
-        """The Python to make the environment with: the one given; else 3.11, else the running one if the pins fit it."""
-        usable = (each for each in self._interpreters if each.version in stand_in.pythons)
-        return next(usable, None)
+        """The Python to make it with: the one given; else the stand-in's own, the running one, any that fits."""
+        return next((each for each in self._interpreters(stand_in) if each.version in stand_in.pythons), None)
 
-    @cached_property
-    def _interpreters(self) -> tuple[Interpreter, ...]:
+    def _interpreters(self, stand_in: StandIn) -> Iterator[Interpreter]:
         """The interpreters to choose from, best first."""
         if self.base_python is not None:
-            return _asked(self.base_python)
-        running = Interpreter(path=Path(sys.executable).resolve(), version=sys.version_info[:2])
-        if running.version == PREFERRED_PYTHON:
-            return (running,)
-        return (*_found_by_uv(PREFERRED_PYTHON), running)
+            yield from asked(self.base_python)
+            return
+        own = running()
+        if own.version != stand_in.preferred_python:
+            yield from self._installed(stand_in.preferred_python)
+        yield own
+        for version in stand_in.pythons:
+            yield from self._installed(version)
+
+    @cached_property
+    def _installed(self) -> Callable[[PythonVersion], tuple[Interpreter, ...]]:
+        """`installed`, asked once for each version."""
+        return cache(installed)
 
     def _make(self, stand_in: StandIn, interpreter: Interpreter, path: Path, say: Callable[[str], None]) -> None:
         with filled(path) as empty, tempfile.TemporaryDirectory() as scratch:
@@ -171,12 +159,13 @@ class Environments:
             shared = shared_pins(self.containers)
             source = source_wheels(shared, self.cache)
             downloaded = [pin for pin in shared if not is_source_only(pin)]
-            program = [program_wheel(stand_in, self.containers, Path(scratch))] if stand_in.program else []
-            other_names = alias_wheels(stand_in.pins, Path(scratch))
+            own = own_wheels(stand_in, self.containers, self.cache, Path(scratch))
             run_uv("venv", "--allow-existing", f"--python={interpreter.path}", str(path))
             _install(path, [*map(str, sorted(source.glob("*.whl"))), *downloaded])
             # After the shared packages: the family's own `train` takes the place of the toolkit's.
-            _install(path, [*stand_in.pins, *map(str, (*program, *other_names))])
+            _install(path, [*stand_in.pins, *map(str, own)])
+            for name, text in pip_settings(stand_in, path).items():
+                (path / name).write_text(text)
             say(f"Made {path}")
 
 
@@ -201,40 +190,33 @@ def _own_root(python: Path, home: Path) -> Path | None:
     return None if root in {home / ".local", home, *home.parents} else root
 
 
+def _mapped_to_an_image(image_uri: str, target: str) -> EnvironmentStatus:
+    return EnvironmentStatus(
+        image_uri=image_uri,
+        path=None,
+        reason=f"[images] in localpipe.toml maps it to {target}, which is no stand-in that could be made here.",
+        remedy=f"Map it to a stand-in (`{_EXAMPLE}`), {_UNKNOWN}.",
+    )
+
+
 def _shared_root(image_uri: str, python: Path) -> EnvironmentStatus:
     return EnvironmentStatus(
         image_uri=image_uri,
         path=None,
-        reason=f"the setting `python` names {python}, which has no directory of its own that jobs could be shown.",
+        reason=f"the setting `unknown_image_python` names {python}, which has no directory of its own that jobs could be"
+        " shown.",
         remedy=f"Make a virtual environment (`{python} -m venv DIRECTORY`) and name the Python in it.",
     )
 
 
-def _asked(python: Path) -> tuple[Interpreter, ...]:
-    """The interpreter at a path, or nothing if it does not run."""
-    try:
-        outcome = subprocess.run([str(python), "-c", _VERSION], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return ()
-    major, minor = outcome.stdout.split()
-    return (Interpreter(path=python.resolve(), version=(int(major), int(minor))),)
-
-
-def _found_by_uv(version: PythonVersion) -> tuple[Interpreter, ...]:
-    """An installed Python of this version that uv knows of; nothing is downloaded."""
-    command = [uv.find_uv_bin(), "python", "find", "--system", "--no-project", "--no-python-downloads", dotted(version)]
-    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
-    return (Interpreter(path=Path(outcome.stdout.strip()).resolve(), version=version),) if outcome.returncode == 0 else ()
-
-
 def _no_python(image_uri: str, stand_in: StandIn, base_python: Path | None) -> EnvironmentStatus:
-    known = ", ".join(map(dotted, stand_in.pythons))
-    where = f"{base_python} is none of these" if base_python else "this machine has none of these"
+    known = " or ".join(map(dotted, stand_in.pythons))
+    where = f"{base_python} is not that" if base_python else "this machine has none"
     return EnvironmentStatus(
         image_uri=image_uri,
         path=None,
         reason=f"its stand-in {stand_in.name} needs Python {known}, and {where}.",
-        remedy=f"Install one (`uv python install {dotted(PREFERRED_PYTHON)}`), or use the Docker runner.",
+        remedy=f"Install it (`uv python install {dotted(stand_in.preferred_python)}`), or use the Docker runner.",
     )
 
 

@@ -29,7 +29,7 @@ from localpipe.errors import RunnerUnavailable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from localpipe.images.catalogue import PythonVersion, StandIn
+    from localpipe.images.catalogue import PythonVersion
 
 MARKER = ".complete"
 CACHE_REMEDY = "Set XDG_CACHE_HOME to a directory that you can write."
@@ -38,7 +38,6 @@ _MANYLINUX = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_26", "manylinux_2
 _OLD_MANYLINUX = ("manylinux2010", "manylinux1")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _SOURCE_ONLY = ("sagemaker-training", "inotify_simple")
-_KNOWN_AS = {"xgboost-cpu": "xgboost"}
 _GETHOSTNAME = b'"""Stands for the C helper that MPI runs preload; nothing else uses it, and the stand-ins have no MPI."""\n'
 
 
@@ -87,34 +86,10 @@ def source_wheels(shared_pins: Sequence[str], cache: Path) -> Path:
     return folder
 
 
-def program_wheel(stand_in: StandIn, containers: Path, folder: Path) -> Path:
-    """Write the wheel of a family's own program into `folder`; its `train` replaces the toolkit's.
-
-    The program learns which tag it stands for from the file `tag.txt` in its package.
-    """
-    source = containers / stand_in.program
-    files = {path.relative_to(source).as_posix(): path.read_bytes() for path in sorted(source.rglob("*.py"))}
-    package = next(iter(files)).partition("/")[0]
-    files[f"{package}/tag.txt"] = stand_in.tag.encode()
-    return pure_wheel(folder, package, "1", files, {"train": f"{package}.train:main"})
-
-
-def program_digest(stand_in: StandIn, containers: Path) -> str:
-    """Eight hexadecimal digits that change with the family's own program."""
-    paths = sorted((containers / stand_in.program).rglob("*.py")) if stand_in.program else []
-    return digest(*(path.read_text() for path in paths))
-
-
-def aliases(pins: Sequence[str]) -> tuple[str, ...]:
-    """The pins under the names by which scripts and their requirements know the same packages: `xgboost==3.2.0`."""
-    split = (pin.partition("==") for pin in pins)
-    return tuple(f"{_KNOWN_AS[name]}=={version}" for name, _, version in split if name in _KNOWN_AS)
-
-
-def alias_wheels(pins: Sequence[str], folder: Path) -> tuple[Path, ...]:
-    """Write an empty wheel for each of the `aliases`, so that `pip install xgboost` in a job finds it installed."""
-    split = (alias.partition("==") for alias in aliases(pins))
-    return tuple(pure_wheel(folder, name, version, {}, {}) for name, _, version in split)
+def pure_download(requirement: str, folder: Path) -> Path:
+    """Download the wheel of a pure Python distribution into an empty folder. Raises RunnerUnavailable with pip's words."""
+    _pip("download", "--no-deps", "--only-binary=:all:", "--dest", str(folder), requirement)
+    return next(folder.glob("*.whl"))
 
 
 def pure_wheel(folder: Path, name: str, version: str, files: Mapping[str, bytes], scripts: Mapping[str, str]) -> Path:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from localpipe.images.build import DEFAULT_BASE, ImageRow, build
+from localpipe.core.ports import ImageStatus
+from localpipe.images.build import ImageRow, base_python, build, default_base, has_base
 from localpipe.images.build import image_rows as rows_of
-from localpipe.images.catalogue import all_stand_ins, named
+from localpipe.images.catalogue import all_stand_ins, dotted, mapped, named
 from localpipe.images.resources import containers_dir
 from localpipe.runners.engine_address import docker_client, engine_address
 from localpipe.service.wiring import cache_dir
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
 
     from docker import DockerClient
 
-    from localpipe.core.ports import ImageStatus
+    from localpipe.images.catalogue import StandIn
     from localpipe.service.wiring import Home
 
 _LIST_SECONDS = 60
 _BUILD_SECONDS = 3600
 
-__all__ = ["DEFAULT_BASE", "ImageRow", "build_images", "image_rows", "image_statuses", "known_rows"]
+__all__ = ["ImageRow", "build_images", "image_rows", "image_statuses", "known_rows", "mapped_to"]
 
 
 def image_rows() -> Sequence[ImageRow]:
@@ -46,28 +47,49 @@ def known_rows() -> Sequence[ImageRow]:
     ]
 
 
-def build_images(names: Iterable[str], base: str, say: Callable[[str], None]) -> None:
-    """Build the named stand-ins, or all; one that is up to date is left alone.
+def build_images(names: Iterable[str], base: str | None, say: Callable[[str], None]) -> None:
+    """Build the named stand-ins (a family alone: all of its), or all; one that is up to date is left alone.
 
+    `base`: the image to build upon; None for the one that is usual for each. One that stands on another base is built anew;
+    of all, those that need another Python are left out.
     Raises NotFound for a name that is none, RunnerUnavailable, ImageMissing.
     """
-    wanted = [named(name) for name in names] or list(all_stand_ins())
+    wanted = dict.fromkeys(stand_in for name in names for stand_in in named(name))
     client = _client(_BUILD_SECONDS)
-    current = {row.name for row in rows_of(client, containers_dir()) if row.state == "built"}
+    current = {row.name: row for row in rows_of(client, containers_dir()) if row.state == "built"}
     cache = cache_dir(os.environ)
     cache.mkdir(parents=True, exist_ok=True)
-    for stand_in in wanted:
-        if stand_in.name in current:
+    for stand_in in wanted or _all_upon(client, base, say):
+        row = current.get(stand_in.name)
+        if row and (base is None or has_base(client, row, base)):
             say(f"{stand_in.local_image} is up to date")
         else:
-            build(client, stand_in, base=base, containers=containers_dir(), cache=cache, say=say)
+            chosen = base or default_base(stand_in)
+            build(client, stand_in, base=chosen, containers=containers_dir(), cache=cache, say=say)
+
+
+def _all_upon(client: DockerClient, base: str | None, say: Callable[[str], None]) -> Iterator[StandIn]:
+    """Every stand-in that can be built upon the base; of the others it is said why not."""
+    python = base_python(client, base, say) if base else None
+    for stand_in in all_stand_ins():
+        if python is None or python in stand_in.pythons:
+            yield stand_in
+        else:
+            say(f"{stand_in.local_image} is left out: it needs Python {' or '.join(map(dotted, stand_in.pythons))}")
 
 
 def image_statuses(home: Home, uri: str) -> Iterator[tuple[str, ImageStatus]]:
-    """For each usable runner, what it would use for the URI."""
+    """For each runner, what it would use for the URI; of one that cannot be used here, why not."""
     for name, availability in home.availability().items():
         if availability.usable:
             yield name, home.runner(name).image(uri)
+        else:
+            yield name, ImageStatus(image_uri=uri, local=None, reason=availability.reason, remedy=availability.remedy)
+
+
+def mapped_to(home: Home, uri: str) -> str | None:
+    """The image that `[images]` maps the URI to; None: no pattern fits."""
+    return mapped(uri, home.settings.images)
 
 
 def _client(answer_seconds: float) -> DockerClient:

@@ -70,7 +70,7 @@ class Image:
     """Runs a command in the stand-in's image, without network."""
 
     def __init__(self, name: str) -> None:
-        self.image = catalogue.named(name).local_image
+        self.image = catalogue.named(name)[0].local_image
         try:
             docker.from_env().images.get(self.image)
         except ImageNotFound:
@@ -93,7 +93,7 @@ class VirtualEnvironment:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "localpipe"
         environments = Environments(cache=cache, containers=containers_dir(), mappings={})
         try:
-            self.path = environments.ensure(catalogue.named(name).local_image, print)
+            self.path = environments.ensure(catalogue.named(name)[0].local_image, print)
         except (ImageMissing, RunnerUnavailable) as error:
             pytest.skip(str(error))
 

@@ -53,6 +53,12 @@ def test_a_failing_script_leaves_its_exit_status_in_the_failure_file(place_kind:
     assert opt_ml.failure.rstrip().endswith(' -- train.py"')
 
 
+def test_pip_in_a_job_keeps_to_what_the_packages_were_compiled_against(place_kind: type[Place], opt_ml: OptMl) -> None:
+    place = place_kind("scikit-learn:0.23-1")
+    outcome = place.run(opt_ml.configure({}), "sh", "-c", "cat $(pip config get install.constraint)")
+    assert outcome.stdout.splitlines()[1:] == ["numpy<2"], outcome.stdout
+
+
 def test_a_shell_script_is_an_entry_point_as_in_repack_jobs(place_kind: type[Place], opt_ml: OptMl) -> None:
     place = place_kind("scikit-learn:1.2-1")
     code = opt_ml.code({"repack.sh": "#!/bin/bash\necho REPACKED $1 $2 > /opt/ml/model/out\n"})

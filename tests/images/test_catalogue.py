@@ -72,7 +72,7 @@ def test_other_images_have_no_stand_in(uri: str) -> None:
     [
         (f"{AWS}/sagemaker-scikit-learn:0.23-1-cpu-py3", ("scikit-learn 1.1.3 stands for 0.23-1",)),
         (f"{AWS}/sagemaker-scikit-learn:1.2-1-cpu-py3", ()),
-        (f"{AWS}/sagemaker-xgboost:1.2-2", ("XGBoost 3.2.0 stands for 1.2-2",)),
+        (f"{AWS}/sagemaker-xgboost:1.2-2", ("XGBoost 3.2.0 stands for 1.2-2 (`xgboost_exact = true` takes 1.2.1)",)),
         (f"{AWS}/sagemaker-xgboost:3.0-5", ()),
     ],
 )
@@ -85,7 +85,7 @@ def test_exact_takes_the_tags_own_version_under_a_name_of_its_own() -> None:
     exact = found(f"{AWS}/sagemaker-xgboost:1.2-2", exact=True)
     assert (exact.local_image, exact.version, exact.notes) == ("localpipe/xgboost:1.2-2-exact", "1.2.1", ())
     assert "xgboost==1.2.1" in exact.pins
-    assert catalogue.named("xgboost:1.2-2-exact") == exact
+    assert catalogue.named("xgboost:1.2-2-exact") == (exact,)
     assert not found(f"{AWS}/sagemaker-xgboost:3.0-5", exact=True).exact
 
 
@@ -144,10 +144,35 @@ def test_a_mapped_image_that_is_not_there() -> None:
     assert absence.remedy == "Build or pull that image, or change the mapping."
     built = catalogue.absence("my-image:1", {"my-image*": "localpipe/xgboost:1.5-1"})
     assert built.remedy == "Build it: `localpipe images build xgboost:1.5-1`."
+    mistyped = catalogue.absence("my-image:1", {"my-image*": "localpipe/xgboost:9"})
+    assert mistyped.remedy == "localpipe makes none of that name: `localpipe images` lists what it makes."
+
+
+def test_a_base_python_image_has_the_python_of_its_name_and_the_sdk() -> None:
+    for python in catalogue.named("base-python-310:1.0"), catalogue.named("base-python-312"):
+        (stand_in,) = python
+        assert stand_in.preferred_python == stand_in.pythons[0]
+        assert stand_in.family == f"base-python-{catalogue.dotted(stand_in.pythons[0]).replace('.', '')}"
+        assert any(pin.startswith("sagemaker==2.") for pin in stand_in.pins)
+
+
+def test_a_base_python_that_no_package_is_published_for_is_refused_with_what_to_do() -> None:
+    uri = f"{AWS}/sagemaker-base-python-38:1.0"
+    assert catalogue.stand_in(catalogue.parse_image_uri(uri)) is None
+    assert catalogue.absence(uri, {}).reason == (
+        "localpipe has no stand-in for Python 3.8: today's packages are not published for it."
+        " A script that runs in Python 3.10 makes the SDK ask for sagemaker-base-python-310, which has one."
+    )
+
+
+def test_a_family_alone_names_all_of_its_stand_ins() -> None:
+    names = [each.name for each in catalogue.named("scikit-learn")]
+    assert names[0] == "scikit-learn:0.20.0"
+    assert len(names) == 5
+    assert [each.name for each in catalogue.named("localpipe/xgboost:1.5-1")] == ["xgboost:1.5-1"]
 
 
 def test_a_wrong_name_is_answered_with_the_near_ones() -> None:
-    assert catalogue.named("localpipe/xgboost:1.5-1").name == "xgboost:1.5-1"
     with pytest.raises(NotFound) as raised:
         catalogue.named("scikit-learn:1.2-2")
     assert raised.value.near[0] in {"scikit-learn:1.2-1", "scikit-learn:1.4-2"}

@@ -14,7 +14,7 @@ from localpipe.images.resources import containers_dir
 from localpipe.images.wheels import locked
 
 XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.0-1-cpu-py3"
-BASE_PYTHON = "236514542706.dkr.ecr.us-west-2.amazonaws.com/sagemaker-base-python-310:1.0"
+STEP_IMAGE = "localpipe/base-python-311:1.0"
 PYTHON_3_11 = pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="the running Python is not 3.11")
 
 
@@ -29,7 +29,8 @@ def test_a_known_image_has_a_place_before_it_is_made(tmp_path: Path) -> None:
     assert status.path.parent == tmp_path / "environments"
     assert status.path.name.startswith("xgboost-1.0-1-")
     assert not status.ready
-    assert status.notes == ("XGBoost 3.2.0 stands for 1.0-1",)
+    assert status.notes == ("XGBoost 3.2.0 stands for 1.0-1 (`xgboost_exact = true` takes 1.0.2)",)
+    assert status.python == "3.11"
     assert not status.path.exists()
 
 
@@ -45,7 +46,7 @@ def test_an_unknown_image_is_refused_with_what_helps(tmp_path: Path) -> None:
     assert (status.path, status.reason) == (None, "localpipe has no stand-in for this repository.")
     assert status.remedy == (
         'Map it in localpipe.toml under [images], for example "my-image:1" = "localpipe/scikit-learn:1.2-1",'
-        " give an interpreter for images without a stand-in (setting `python`), or use the Docker runner."
+        " name a Python that serves it (setting `unknown_image_python`), or use the Docker runner."
     )
     with pytest.raises(ImageMissing, match="my-image:1: localpipe has no stand-in"):
         environments_in(tmp_path).ensure("my-image:1", print)
@@ -55,6 +56,7 @@ def test_an_interpreter_serves_unknown_images(tmp_path: Path) -> None:
     python = Path(sys.executable)
     status = environments_in(tmp_path, unknown_python=python).environment("my-image:1")
     assert (status.path, status.ready) == (python.parents[1], True)
+    assert status.python == f"{sys.version_info[0]}.{sys.version_info[1]}"
     assert environments_in(tmp_path, unknown_python=python).ensure("my-image:1", print) == python.parents[1]
 
 
@@ -80,8 +82,8 @@ def test_an_interpreter_beside_a_users_files_is_refused(
         file.touch()
     status = environments_in(tmp_path, unknown_python=python).environment("my-image:1")
     assert status.path is None
-    assert (
-        status.reason == f"the setting `python` names {python}, which has no directory of its own that jobs could be shown."
+    assert status.reason == (
+        f"the setting `unknown_image_python` names {python}, which has no directory of its own that jobs could be shown."
     )
     assert status.remedy == f"Make a virtual environment (`{python} -m venv DIRECTORY`) and name the Python in it."
 
@@ -95,6 +97,25 @@ def test_a_wrapper_of_an_interpreter_is_refused(tmp_path: Path) -> None:
 
 
 @PYTHON_3_11
+def test_an_image_named_after_another_python_is_refused_with_what_to_install(tmp_path: Path) -> None:
+    uri = "236514542706.dkr.ecr.us-west-2.amazonaws.com/sagemaker-base-python-310:1.0"
+    status = environments_in(tmp_path, base_python=Path(sys.executable)).environment(uri)
+    assert status.path is None
+    assert status.reason == f"its stand-in base-python-310:1.0 needs Python 3.10, and {sys.executable} is not that."
+    assert status.remedy == "Install it (`uv python install 3.10`), or use the Docker runner."
+
+
+def test_an_image_mapped_to_one_that_only_an_engine_runs_is_refused(tmp_path: Path) -> None:
+    status = environments_in(tmp_path, mappings={"my-image:*": "mine:2"}).environment("my-image:1")
+    assert status.path is None
+    assert status.reason == "[images] in localpipe.toml maps it to mine:2, which is no stand-in that could be made here."
+    assert status.remedy == (
+        "Map it to a stand-in (`localpipe/scikit-learn:1.2-1`), name a Python that serves it"
+        " (setting `unknown_image_python`), or use the Docker runner."
+    )
+
+
+@PYTHON_3_11
 def test_an_unknown_image_can_be_mapped_to_a_stand_in(tmp_path: Path) -> None:
     mapped = environments_in(tmp_path, mappings={"my-image*": "localpipe/xgboost:1.0-1"})
     assert mapped.environment("my-image:1").path == environments_in(tmp_path).environment(XGBOOST).path
@@ -104,25 +125,26 @@ def test_an_unknown_image_can_be_mapped_to_a_stand_in(tmp_path: Path) -> None:
 def test_a_python_that_does_not_run_is_refused(tmp_path: Path) -> None:
     status = environments_in(tmp_path, base_python=tmp_path / "python").environment(XGBOOST)
     assert status.path is None
-    assert (
-        status.reason == f"its stand-in xgboost:1.0-1 needs Python 3.10, 3.11, and {tmp_path / 'python'} is none of these."
-    )
-    assert status.remedy == "Install one (`uv python install 3.11`), or use the Docker runner."
+    assert status.reason == f"its stand-in xgboost:1.0-1 needs Python 3.10 or 3.11, and {tmp_path / 'python'} is not that."
+    assert status.remedy == "Install it (`uv python install 3.11`), or use the Docker runner."
 
 
 @pytest.mark.slow
 def test_an_environment_is_made_once_and_said(tmp_path: Path) -> None:
     made = environments_in(tmp_path)
     said: list[str] = []
-    path = made.ensure(BASE_PYTHON, said.append)
-    assert said[0].startswith("Making the environment for base-python-310:1.0 with Python ")
-    assert made.environment(BASE_PYTHON).ready
-    script = "import boto3, requests, joblib, sys; print(sys.prefix)"
+    path = made.ensure(STEP_IMAGE, said.append)
+    assert said[0].startswith("Making the environment for base-python-311:1.0 with Python 3.11")
+    assert made.environment(STEP_IMAGE).ready
+    script = (
+        "import boto3, requests, joblib, sagemaker.remote_function.invoke_function, sys;"
+        " import sagemaker.core.remote_function.invoke_function; print(sys.prefix)"
+    )
     outcome = subprocess.run([path / "bin" / "python", "-c", script], capture_output=True, text=True, check=True)
-    assert outcome.stdout == f"{path}\n"
+    assert outcome.stdout.splitlines()[-1] == str(path)
     assert {"python", "python3", "pip", "train"} <= {each.name for each in (path / "bin").iterdir()}
     said.clear()
-    assert made.ensure(BASE_PYTHON, said.append) == path
+    assert made.ensure(STEP_IMAGE, said.append) == path
     assert said == []
 
 

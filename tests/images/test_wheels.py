@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.metadata
 import io
 import subprocess
 import sys
@@ -10,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import uv
 
 from localpipe.images import catalogue, wheels
 from localpipe.images.resources import containers_dir, requirements, shared_pins
@@ -66,13 +64,6 @@ def test_the_toolkit_keeps_its_train_and_needs_no_compiler(tmp_path: Path) -> No
     assert scripts == "[console_scripts]\ntrain = sagemaker_training.cli.train:main\n"
 
 
-def test_the_programs_wheel_names_the_tag_it_stands_for(tmp_path: Path) -> None:
-    path = wheels.program_wheel(catalogue.named("xgboost:1.2-1"), containers_dir(), tmp_path)
-    with zipfile.ZipFile(path) as wheel:
-        assert wheel.read("localpipe_xgboost/tag.txt") == b"1.2-1"
-        assert b"train = localpipe_xgboost.train:main" in wheel.read("localpipe_xgboost-1.dist-info/entry_points.txt")
-
-
 def test_a_folder_left_half_filled_is_filled_again_and_a_filled_one_is_kept(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     with suppress(ZeroDivisionError), wheels.filled(folder) as empty:
@@ -105,14 +96,3 @@ def test_the_images_set_the_variables_that_processes_are_given_too() -> None:
     dockerfile = (containers_dir() / "python-base" / "Dockerfile").read_text()
     for name, value in catalogue.IMAGE_ENVIRONMENT.items():
         assert f"{name}={value}" in dockerfile
-
-
-def test_a_package_is_installed_under_the_name_that_requirements_call_it(tmp_path: Path) -> None:
-    pins = catalogue.named("xgboost:1.5-1").pins
-    assert wheels.aliases(pins) == ("xgboost==3.2.0",)
-    (wheel,) = wheels.alias_wheels(pins, tmp_path)
-    install = [uv.find_uv_bin(), "pip", "install", "--quiet", "--no-deps", "--offline", f"--target={tmp_path / 'site'}"]
-    subprocess.run([*install, f"--python={sys.executable}", wheel], check=True, capture_output=True)
-    (found,) = importlib.metadata.distributions(path=[str(tmp_path / "site")])
-    assert (found.name, found.version) == ("xgboost", "3.2.0")
-    assert wheels.aliases(catalogue.named("xgboost:1.5-1-exact").pins) == ()

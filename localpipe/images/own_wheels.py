@@ -1,0 +1,73 @@
+"""Wheels that localpipe makes for a stand-in: the family's program, names that packages go by, parts of packages."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from localpipe.images.resources import shared_pins
+from localpipe.images.wheels import digest, filled, pure_download, pure_wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from localpipe.images.catalogue import StandIn
+    from localpipe.images.sdk_pins import Part
+
+_KNOWN_AS = {"xgboost-cpu": "xgboost"}
+
+
+def own_wheels(stand_in: StandIn, containers: Path, cache: Path, folder: Path) -> tuple[Path, ...]:
+    """Write all of a stand-in's into `folder`. Raises RunnerUnavailable with pip's last lines."""
+    program = (program_wheel(stand_in, containers, folder),) if stand_in.program else ()
+    parts = (part_wheel(part, cache) for part in stand_in.parts)
+    return (*program, *alias_wheels(stand_in.pins, folder), *parts)
+
+
+def content_digest(stand_in: StandIn, containers: Path) -> str:
+    """Changes whenever what would be installed for the stand-in changes; kept as a label of its image."""
+    paths = sorted((containers / stand_in.program).rglob("*.py")) if stand_in.program else []
+    pins = (*shared_pins(containers), *stand_in.pins, *aliases(stand_in.pins), *stand_in.constraints)
+    return digest(*pins, *map(str, stand_in.parts), *(path.read_text() for path in paths))
+
+
+def program_wheel(stand_in: StandIn, containers: Path, folder: Path) -> Path:
+    """Write the wheel of a family's own program into `folder`; its `train` replaces the toolkit's.
+
+    The program learns which tag it stands for from the file `tag.txt` in its package.
+    """
+    source = containers / stand_in.program
+    files = {path.relative_to(source).as_posix(): path.read_bytes() for path in sorted(source.rglob("*.py"))}
+    package = next(iter(files)).partition("/")[0]
+    files[f"{package}/tag.txt"] = stand_in.tag.encode()
+    return pure_wheel(folder, package, "1", files, {"train": f"{package}.train:main"})
+
+
+def aliases(pins: Sequence[str]) -> tuple[str, ...]:
+    """The pins under the names by which scripts and their requirements know the same packages: `xgboost==3.2.0`."""
+    split = (pin.partition("==") for pin in pins)
+    return tuple(f"{_KNOWN_AS[name]}=={version}" for name, _, version in split if name in _KNOWN_AS)
+
+
+def alias_wheels(pins: Sequence[str], folder: Path) -> tuple[Path, ...]:
+    """Write an empty wheel for each of the `aliases`, so that `pip install xgboost` in a job finds it installed."""
+    split = (alias.partition("==") for alias in aliases(pins))
+    return tuple(pure_wheel(folder, name, version, {}, {}) for name, _, version in split)
+
+
+def part_wheel(part: Part, cache: Path) -> Path:
+    """The wheel of a part, made once of the distribution's own. Raises RunnerUnavailable with pip's last lines."""
+    folder = cache / "wheels" / f"{part.name}-{part.version}"
+    with filled(folder) as empty, tempfile.TemporaryDirectory() as scratch:
+        if empty:
+            wheel_of_part(part, pure_download(part.requirement, Path(scratch)), folder)
+    return next(folder.glob("*.whl"))
+
+
+def wheel_of_part(part: Part, whole: Path, folder: Path) -> Path:
+    """Write the wheel of a part of the wheel `whole` into `folder`."""
+    with zipfile.ZipFile(whole) as archive:
+        files = {name: archive.read(name) for name in archive.namelist() if name.startswith(f"{part.folder}/")}
+    return pure_wheel(folder, part.name, part.version, files, {})
