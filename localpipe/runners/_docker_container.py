@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from localpipe.core.jobspec import Access, JobExit, Mount
 from localpipe.core.names import AttemptKey
 from localpipe.errors import NotSupported
-from localpipe.runners._docker_errors import engine_errors, gone_is_fine
+from localpipe.runners._docker_errors import engine_errors, gone_is_fine, not_executed
 from localpipe.runners._docker_lines import SHM_SIZE
 from localpipe.runners._docker_mounts import api_mounts
 from localpipe.runners._docker_reclaim import ReclaimHelper, has_foreign, rewrite_owner, take_as_root
 from localpipe.runners._docker_stream import AttachedStream, kept_output
+from localpipe.runners._never_ran import never_ran
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from localpipe.core import JSON
     from localpipe.core.jobspec import StagedJob
+    from localpipe.core.ports import Running
     from localpipe.runners._docker_engine import EngineFacts
 
 _HOME, _EXECUTION, _STEP, _ATTEMPT = "localpipe.home", "localpipe.execution", "localpipe.step", "localpipe.attempt"
@@ -111,22 +113,23 @@ class PreparedContainer:
     def __init__(self, engine: DockerEngine, job: StagedJob, container: str) -> None:
         self._engine, self._job, self._container = engine, job, container
 
-    def start(self) -> RunningContainer:
+    def start(self) -> Running:
         """Start it, its output being read from the first byte. Raises JobFailed."""
-        api = self._engine.api
-        with engine_errors(self._job.image_uri, "started"):
-            stream = AttachedStream(api, self._container)
+        from docker.errors import APIError
+
+        api, host = self._engine.api, self._job.hosts[0]
+        with engine_errors(self._job.image_uri, "started"), ExitStack() as on_failure:
+            stream = on_failure.enter_context(closing(AttachedStream(api, self._container)))
             try:
                 api.start(self._container)
-            except BaseException:
-                stream.close()
+            except APIError as error:
+                if why := not_executed(str(error.explanation)):
+                    return never_ran(why, host.log_file, self.remove)
                 raise
+            on_failure.pop_all()
+        output, attempt_dir = _output(stream), self._job.attempt_dir
         return RunningContainer(
-            self._engine,
-            self._container,
-            output=_output(stream),
-            log_file=self._job.hosts[0].log_file,
-            attempt_dir=self._job.attempt_dir,
+            self._engine, self._container, output=output, log_file=host.log_file, attempt_dir=attempt_dir
         )
 
     def remove(self) -> None:

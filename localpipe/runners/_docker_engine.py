@@ -8,7 +8,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from localpipe.errors import RunnerUnavailable
-from localpipe.runners.engine_address import OTHERWISE, START, docker_client
+from localpipe.runners.engine_address import START, docker_client
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -77,11 +77,11 @@ def _check_kind(where: str, api: APIClient, info: JSON) -> None:
     Neither of the first two lets containers reach this machine at their network's gateway, where the local S3 listens.
     """
     if any("podman" in component.get("Name", "").lower() for component in api.version().get("Components") or ()):
-        raise RunnerUnavailable(f"The engine {where} is Podman, which is not supported.", f"Use Docker itself, {OTHERWISE}")
+        raise RunnerUnavailable(f"The engine {where} is Podman, which is not supported.", "Use Docker itself.")
     if any("rootless" in option for option in info.get("SecurityOptions") or ()):
         raise RunnerUnavailable(
             f"The Docker engine {where} is rootless, which is not supported: its containers cannot reach the local S3.",
-            f"Choose the system's engine (`docker context use default`), {OTHERWISE}",
+            "Choose the system's engine (`docker context use default`).",
         )
     if info.get("OSType") != "linux":
         raise RunnerUnavailable(f"The Docker engine {where} runs Windows containers.", "Switch it to Linux containers.")
@@ -98,6 +98,6 @@ def _gateway(where: str, api: APIClient) -> str:
     if not configs:
         raise RunnerUnavailable(
             f"The Docker engine {where} has no default bridge network, through which jobs reach the local S3.",
-            f"Start it without `--bridge=none`, {OTHERWISE}",
+            "Start it without `--bridge=none`.",
         )
     return str(configs[0].get("Gateway") or next(ip_network(configs[0]["Subnet"]).hosts()))

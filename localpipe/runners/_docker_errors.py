@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from localpipe.errors import JOB_INTERNAL_ERROR, ImageMissing, JobFailed
+from localpipe.runners._never_ran import not_executable, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from localpipe.runners._never_ran import NotExecuted
 
 _CAPACITY = "SageMaker.CAPACITY_ERROR"
 _THROTTLING = "Step.THROTTLING"
@@ -22,7 +25,7 @@ _THROTTLING = "Step.THROTTLING"
 
 @dataclass(frozen=True)
 class _Trouble:
-    """A regex of the engine's message, the reason in plain words with the regex's groups, and the exception type."""
+    """A regex of the engine's message, the reason in plain words, and the exception type."""
 
     pattern: str
     reason: str
@@ -30,9 +33,6 @@ class _Trouble:
 
 
 _TROUBLES = (
-    _Trouble(r'exec: \\?"(?P<name>.+?)\\?": executable file not found', "the image has no executable '{name}'.", None),
-    _Trouble(r'exec: \\?"(?P<name>.+?)\\?": stat .*no such file', "the image has no executable '{name}'.", None),
-    _Trouble(r'exec: \\?"(?P<name>.+?)\\?": .*permission denied', "'{name}' in the image is not executable.", None),
     _Trouble(r"no command specified", "neither the job nor the image says what to run (ENTRYPOINT, CMD).", None),
     _Trouble(r"no space left on device", "no space is left on the disk.", _CAPACITY),
     _Trouble(r"cannot allocate memory|out of memory", "not enough memory is free.", _CAPACITY),
@@ -40,6 +40,18 @@ _TROUBLES = (
     _Trouble(r"toomanyrequests|too many requests", "the engine takes no more requests for now.", _THROTTLING),
 )
 """The first that fits counts. What the user can only mend in the image or the job is never retried."""
+
+_EXECUTION = re.compile(r'exec: \\?"(?P<program>.+?)\\?": (?P<trouble>.*)', re.DOTALL)
+_DENIED = ("permission denied", "is a directory")
+
+
+def not_executed(text: str) -> NotExecuted | None:
+    """Why a program was not executed, if that is what the engine's message tells of."""
+    match = _EXECUTION.search(text)
+    if match is None:
+        return None
+    denied = any(words in match["trouble"] for words in _DENIED)
+    return not_executable(match["program"]) if denied else not_found(match["program"])
 
 
 @contextmanager
@@ -68,10 +80,8 @@ def engine_errors(image_uri: str, doing: str) -> Iterator[None]:
 def _explained(text: str, doing: str, otherwise: str | None) -> JobFailed:
     """The trouble that a message tells of; one that no row of the table fits is told as it is, as type `otherwise`."""
     for trouble in _TROUBLES:
-        match = re.search(trouble.pattern, text, re.IGNORECASE)
-        if match:
-            reason = trouble.reason.format(**match.groupdict())
-            return JobFailed(f"The container could not be {doing}: {reason}", trouble.exception_type)
+        if re.search(trouble.pattern, text, re.IGNORECASE):
+            return JobFailed(f"The container could not be {doing}: {trouble.reason}", trouble.exception_type)
     return JobFailed(f"The container could not be {doing}: {text}", otherwise)
 
 

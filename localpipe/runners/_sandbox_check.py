@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _WITHOUT_BUBBLEWRAP = {
     "unshare": "util-linux",
     "setpriv": "util-linux",
+    "setsid": "util-linux",
     "pivot_root": "util-linux",
     "mount": "util-linux",
     "umount": "util-linux",
@@ -52,7 +53,7 @@ def find_launcher(search_path: str | None) -> Launcher | Availability:
         return Availability(
             usable=False,
             reason=f"The process runner needs the namespaces of Linux, and this is {sys.platform}.",
-            remedy="Use the Docker runner: --runner docker",
+            remedy="Use the Docker runner.",
         )
     started = {name: shutil.which(name, path=search_path) for name in ("bwrap", "unshare")}
     used = {name: shutil.which(name, path=SYSTEM_PATH) for name in _WITHOUT_BUBBLEWRAP}

@@ -1,8 +1,7 @@
 """The system call filter of sandboxes: changing a file's owner succeeds and changes nothing.
 
 A container's root may give files away; a sandbox has one user, so `chown` would fail, and with it every `tar -x` run as
-root (containers.md 1.10 has one). Files then stay with the user who runs localpipe, as they must. bubblewrap
-loads the filter; util-linux cannot, and without bubblewrap `chown` fails.
+root (containers.md 1.10 has one). Files then stay with the user who runs localpipe, as they must.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
@@ -16,7 +17,7 @@ from localpipe.runners._sandbox_plan import (
     pasteable_line,
     shell_line,
 )
-from localpipe.runners._sandbox_unshare import BY_HAND, STARTED, namespaces_line, sandbox_program
+from localpipe.runners._sandbox_unshare import BY_HAND, FILTERED, STARTED, namespaces_line, sandbox_program
 
 if TYPE_CHECKING:
     from localpipe.runners._sandbox_plan import SandboxPlan, Tools
@@ -106,7 +107,7 @@ class Bubblewrap:
         return options_file(bwrap_options(plan, plan.environment))
 
     def start(self, plan: SandboxPlan, opened: Descriptors) -> Start:
-        """It inherits what it reads and writes besides the streams, which are the job's."""
+        """It inherits what it reads and writes besides the streams, which are the job's; the job leads its own session."""
         files = {
             "--seccomp": opened.seccomp,
             "--args": opened.memory,
@@ -115,7 +116,7 @@ class Bubblewrap:
         }
         options = (word for option, descriptor in files.items() for word in (option, str(descriptor)))
         return Start(
-            argv=launch_line(self.tools, plan.layers, (*options, "--", *plan.command)),
+            argv=launch_line(self.tools, plan.layers, (*options, "--new-session", "--", *plan.command)),
             stdin=None,
             stdout=opened.log,
             stderr=opened.log,
@@ -145,7 +146,7 @@ class UtilLinux:
     """Sandboxes by util-linux alone, whose `unshare` is at this path."""
 
     unshare: str
-    means: ClassVar[str] = "sandboxes by util-linux alone (with bubblewrap they start faster, and chown succeeds in them)"
+    means: ClassVar[str] = "sandboxes by util-linux alone (with bubblewrap they start faster)"
     if_it_fails: ClassVar[str] = f"Install bubblewrap; {Bubblewrap.if_it_fails[0].lower()}{Bubblewrap.if_it_fails[1:]}"
 
     def instructions(self, plan: SandboxPlan) -> bytes:
@@ -183,4 +184,4 @@ class UtilLinux:
 
     def _words(self, plan: SandboxPlan, program: str) -> tuple[str, ...]:
         line = namespaces_line(self.unshare, own_network=plan.network_isolated)
-        return (*line, "/bin/sh", "-c", program, "sh", *plan.command)
+        return (sys.executable, "-I", "-S", "-c", FILTERED, *line, "/bin/sh", "-c", program, "sh", *plan.command)

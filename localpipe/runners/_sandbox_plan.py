@@ -260,28 +260,3 @@ def enter_line(pid: int, command: Sequence[str], *, own_network: bool) -> tuple[
     weak = ("setpriv", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all")
     target = ("nsenter", "--target", str(pid), *spaces, "--root", "--wd", "--")
     return (*target, *weak, "env", "-i", "bash", "-c", ENTER_SCRIPT, "bash", *command)
-
-
-def host_path(plan: SandboxPlan, path: PurePosixPath) -> Path | None:
-    """Where an absolute path of the sandbox is on the host before it starts; None: in no bind.
-
-    Links of the root are followed, those inside of binds are not.
-    """
-    for link, target in plan.root.links.items():
-        if link in (path, *path.parents):
-            path = target / path.relative_to(link)
-    lowers = {merged(plan.directory, layer): layer.lower for layer in plan.layers}
-    for bind in (*reversed(plan.binds), *plan.root.binds):
-        if bind.target in (path, *path.parents):
-            return lowers.get(bind.source, bind.source) / path.relative_to(bind.target)
-    return None
-
-
-def program_candidates(plan: SandboxPlan) -> tuple[Path, ...]:
-    """Host paths at which the plan's program may be; it cannot be started if none exists."""
-    program = plan.command[0]
-    if "/" in program:
-        places = [PurePosixPath("/") / program]
-    else:
-        places = [PurePosixPath("/") / entry / program for entry in plan.environment["PATH"].split(":")]
-    return tuple(found for place in places if (found := host_path(plan, place)))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from localpipe.runners._sandbox_launcher import Descriptors
 from localpipe.runners._sandbox_plan import FILTER_FILE, LAUNCH_ENVIRONMENT, PROCESS_FILE, STATUS_FILE
+from localpipe.runners._sandbox_signals import with_default_signals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,7 +105,7 @@ def _launch(plan: SandboxPlan, launcher: Launcher, log_file: Path, info: int) ->
         )
         start = launcher.start(plan, descriptors)
         process = subprocess.Popen(
-            start.argv,
+            with_default_signals(start.argv),
             cwd=plan.directory,
             env=LAUNCH_ENVIRONMENT,
             stdin=subprocess.DEVNULL if start.stdin is None else start.stdin,

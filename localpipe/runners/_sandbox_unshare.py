@@ -4,9 +4,9 @@ The program runs as root of a user namespace of its own (`namespaces_line`). The
 as the monitor; its only child is the namespace's first process, which makes the mounts, goes into them, drops every
 capability and becomes the job. Nothing may be forked before that child, hence builtins alone in the monitor.
 
-It needs sh, util-linux, coreutils, grep and hostname of the machine, and setpriv and umount also inside of the sandbox's
-root, which this machine's own root has. Unlike bubblewrap it loads no system call filter, so changing a file's owner fails;
-GNU tar is told not to try (`TAR_OPTIONS`).
+It needs sh, util-linux, coreutils, grep and hostname of the machine, and setpriv, setsid and umount also inside of the
+sandbox's root, which this machine's own root has. None of these loads a system call filter, so this Python does before them
+(`FILTERED`).
 """
 
 from __future__ import annotations
@@ -16,20 +16,34 @@ import shlex
 from typing import TYPE_CHECKING
 
 from localpipe.errors import JobFailed
-from localpipe.runners._sandbox_plan import KERNEL_SETTINGS, PROCESS_FILE, ROOT_DIR, STATUS_FILE
+from localpipe.runners._sandbox_plan import FILTER_FILE, KERNEL_SETTINGS, PROCESS_FILE, ROOT_DIR, STATUS_FILE
+from localpipe.runners._sandbox_signals import BECOME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from localpipe.runners._sandbox_plan import Bind, SandboxPlan
 
-STARTED = f"exec 7>&1 8>>{STATUS_FILE} 9>&2 1>&2 </dev/null"
-"""How a program in the background begins: it answers on its standard output, and its error output is the log of the job."""
+STARTED = f"session=yes; exec 7>&1 8>>{STATUS_FILE} 9>&2 1>&2 </dev/null"
+"""How a program in the background begins: it answers on its standard output, its error output is the log of the job, which
+leads a session of its own."""
 
-BY_HAND = "exec 3<&- 4<&- 7>/dev/null 8>/dev/null 9>&2"
+BY_HAND = "session=; exec 3<&- 4<&- 7>/dev/null 8>/dev/null 9>&2"
 """How a program on somebody's terminal begins; 3 and 4 are what it was read from."""
 
-_ENVIRONMENT = {"PWD": "/", "TAR_OPTIONS": "--no-same-owner"}
+FILTERED = f"""\
+import ctypes, struct, sys
+filter = open({FILTER_FILE!r}, 'rb').read()
+held = ctypes.create_string_buffer(filter, len(filter))
+program = struct.pack('HP', len(filter) // 8, ctypes.addressof(held))
+prctl, zero, one, two = ctypes.CDLL(None).prctl, *map(ctypes.c_ulong, range(3))
+if prctl(38, one, zero, zero, zero) or prctl(22, two, program):
+    sys.exit('sandbox: the kernel takes no system call filter')
+{BECOME}"""
+"""Python: gives itself, in a sandbox's directory, its system call filter, then becomes its arguments. The numbers are
+PR_SET_NO_NEW_PRIVS, without which only root may have a filter, and PR_SET_SECCOMP with SECCOMP_MODE_FILTER."""
+
+_ENVIRONMENT = {"PWD": "/"}
 """What a job finds besides its own variables."""
 
 # bubblewrap covers the second two itself
@@ -124,7 +138,7 @@ cd "$root"
 pivot_root . .
 umount -n -l .
 cd /
-set -- "$(command -v setpriv)" --no-new-privs --bounding-set=-all --inh-caps=-all -- "$@"
+set -- ${session:+"$(command -v setsid)"} "$(command -v setpriv)" --no-new-privs --bounding-set=-all --inh-caps=-all -- "$@"
 echo "$said" >&8
 echo "$said" >&7
 exec 7>&- 8>&-

@@ -30,8 +30,7 @@ _DEFAULT_CONTEXT = "default"
 _CONNECT_SECONDS = 2.0
 _TCP_PORT = 2375
 _TLS_PORT = 2376
-OTHERWISE = "or use `--runner process`."
-START = "Start it (on Linux: `sudo systemctl start docker`, elsewhere: start Docker Desktop), " + OTHERWISE
+START = "Start it (on Linux: `sudo systemctl start docker`, elsewhere: start Docker Desktop)."
 
 
 @dataclass(frozen=True)
@@ -90,12 +89,12 @@ def check_reachable(address: EngineAddress) -> None:
     elif url.netloc.endswith(f":{_TLS_PORT}"):
         raise RunnerUnavailable(
             f"The Docker engine at {address.url} ({address.source}) wants TLS, which is not supported.",
-            f"Use its socket (`docker context use default`, or unset DOCKER_HOST), {OTHERWISE}",
+            "Use its socket (`docker context use default`, or unset DOCKER_HOST).",
         )
     elif url.scheme not in {"tcp", "http"} or url.hostname not in {"localhost", "127.0.0.1", "::1"}:
         raise RunnerUnavailable(
             f"The Docker engine at {address.url} ({address.source}) is not on this machine, so it cannot see a job's files.",
-            f"Choose a local one (`docker context use default`, or unset DOCKER_HOST), {OTHERWISE}",
+            "Choose a local one (`docker context use default`, or unset DOCKER_HOST).",
         )
 
 
@@ -113,7 +112,7 @@ def _unreachable(address: EngineAddress, path: str, error: OSError) -> RunnerUna
         group = _group_of(path)
         return RunnerUnavailable(
             f"You may not use the Docker engine at {address.url}: its socket belongs to group {group!r}.",
-            f'Join the group (`sudo usermod -aG {group} "$USER"`, then log in again), {OTHERWISE}',
+            f'Join the group (`sudo usermod -aG {group} "$USER"`, then log in again).',
         )
     return RunnerUnavailable(f"No Docker engine answers at {address.url} ({address.source}).", START)
 

@@ -20,6 +20,7 @@ from localpipe.core.ports import Availability, CommandLine, ImageStatus
 from localpipe.errors import ImageMissing, JobFailed, RunnerUnavailable
 from localpipe.runners import _sandbox_process as processes
 from localpipe.runners._hosts import only_host
+from localpipe.runners._never_ran import REFUSED_BY_KERNEL, never_ran
 from localpipe.runners._sandbox_check import find_ability
 from localpipe.runners._sandbox_directory import make_directory, remove_directory
 from localpipe.runners._sandbox_interpreter import interpreter_of
@@ -28,15 +29,16 @@ from localpipe.runners._sandbox_plan import (
     enter_line,
     merged,
     plan_sandbox,
-    program_candidates,
     program_of,
 )
+from localpipe.runners._sandbox_program import not_executed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from localpipe.core.jobspec import StagedJob
     from localpipe.core.names import AttemptKey
+    from localpipe.core.ports import Running
     from localpipe.runners._sandbox_check import Ability
     from localpipe.runners._sandbox_launcher import Launcher
     from localpipe.runners._sandbox_plan import RootFileSystem
@@ -44,10 +46,12 @@ if TYPE_CHECKING:
 
 _LOOPBACK = "127.0.0.1"
 _SANDBOX, _REPEAT, _SHELL = "sandbox", "repeat", "shell-"
-_OOM_FILE = "oom-kills"
+_OOM_FILE, _LOG_LINK = "oom-kills", "log"
 _KILLED = 128 + signal.SIGKILL
 _NOT_RUN = 126
-_SETPRIV_FAILED = (126, 127)
+_PERHAPS_NOT_EXECUTED = (None, 126, 127)
+_NOT_EXECUTED = ("bwrap: execvp ", "setpriv: failed to execute ")
+"""How a launcher's last words begin when the kernel refuses the program, and the exit codes that it may have then."""
 
 
 class EnvironmentStatus(Protocol):
@@ -71,6 +75,11 @@ class EnvironmentStatus(Protocol):
     @property
     def remedy(self) -> str:
         """The command that helps; else empty."""
+        ...
+
+    @property
+    def python(self) -> str:
+        """Its Python (`3.11`), empty where that is not known."""
         ...
 
     @property
@@ -140,6 +149,7 @@ class ProcessRunner:
             local=str(found.path) if found.path else None,
             reason=found.reason,
             remedy=found.remedy,
+            python=found.python,
             notes=found.notes,
         )
 
@@ -177,7 +187,7 @@ class ProcessRunner:
         if exit_code is None and not processes.alive(monitor):
             processes.kill_first(first)
             return None
-        return SandboxedJob(directory=directory, monitor=monitor, first=first, log_file=None)
+        return SandboxedJob(directory, monitor, first)
 
     def enter(self, key: AttemptKey, command: Sequence[str], *, terminal: bool) -> Sequence[str] | None:  # noqa: ARG002
         """`nsenter` into the namespaces of the job, with or without a terminal."""
@@ -257,10 +267,13 @@ class PreparedSandbox:
     launcher: Launcher
     log_file: Path
 
-    def start(self) -> SandboxedJob:
-        """Start it. Raises JobFailed, naming what is missing, if it cannot be started."""
+    def start(self) -> Running:
+        """Start it. Raises JobFailed, naming what is missing, if no sandbox can be made."""
         self._refuse_what_is_missing()
         directory = self.plan.directory
+        if why := not_executed(self.plan):
+            return never_ran(why, self.log_file, self.remove)
+        (directory / _LOG_LINK).symlink_to(self.log_file)
         (directory / _OOM_FILE).write_text(str(_oom_kills()))
         first = processes.spawn(self.plan, self.launcher, self.log_file)
         monitor = processes.monitor_of(directory)
@@ -269,7 +282,7 @@ class PreparedSandbox:
                 processes.kill_group(monitor)
                 processes.wait_for(monitor, None)
             raise JobFailed(f"The sandbox could not be made: {_last_line(self.log_file)}")
-        return SandboxedJob(directory=directory, monitor=monitor, first=first, log_file=self.log_file)
+        return SandboxedJob(directory, monitor, first)
 
     def remove(self) -> None:
         """Remove the sandbox's directory."""
@@ -281,21 +294,13 @@ class PreparedSandbox:
             source = lowers.get(bind.source, bind.source)
             if not source.exists():
                 raise JobFailed(f"{source}, to be mounted at {bind.target}, does not exist.")
-        if not any(path.is_symlink() or path.exists() for path in program_candidates(self.plan)):
-            raise JobFailed(
-                f"Program {self.plan.command[0]!r} is not in the sandbox "
-                f"(PATH={self.plan.environment['PATH']}). Check the job's entry point."
-            )
 
 
 class SandboxedJob:
     """A started job. Mutable: it remembers how the job ended, so that it can be asked after `remove`."""
 
-    def __init__(self, *, directory: Path, monitor: ProcessId, first: FirstProcess, log_file: Path | None) -> None:
-        self._directory = directory
-        self._monitor = monitor
-        self._first = first
-        self._log_file = log_file
+    def __init__(self, directory: Path, monitor: ProcessId, first: FirstProcess) -> None:
+        self._directory, self._monitor, self._first = directory, monitor, first
         self._exit: JobExit | None = None
         self._settling = threading.Lock()
 
@@ -329,19 +334,16 @@ class SandboxedJob:
 
     def _read_exit(self) -> JobExit:
         _, exit_code = processes.status_of(self._directory)
-        if exit_code in _SETPRIV_FAILED and (line := self._last_line()).startswith("setpriv: failed to execute "):
-            return JobExit(exit_code=_NOT_RUN, message=f"The job's program could not be run: {line}")
+        line = _last_line(self._directory / _LOG_LINK) if exit_code in _PERHAPS_NOT_EXECUTED else ""
+        if line.startswith(_NOT_EXECUTED):
+            return JobExit(exit_code=REFUSED_BY_KERNEL)
         if exit_code is not None:
             more_kills = _oom_kills() > int((self._directory / _OOM_FILE).read_text())
             return JobExit(exit_code=exit_code, out_of_memory=exit_code == _KILLED and more_kills)
         processes.kill_first(self._first)
-        line = self._last_line()
         if line.startswith("bwrap: "):
-            return JobExit(exit_code=_NOT_RUN, message=f"The job's program could not be run: {line}")
+            return JobExit(exit_code=_NOT_RUN, message=f"The sandbox could not be made: {line}")
         return JobExit(exit_code=_KILLED, message="The sandbox was killed from outside.")
-
-    def _last_line(self) -> str:
-        return _last_line(self._log_file) if self._log_file else ""
 
 
 def _oom_kills() -> int:

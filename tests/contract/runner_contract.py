@@ -21,7 +21,7 @@ import pytest
 
 from localpipe.core.jobspec import Access, JobExit, Mount, StagedHost, StagedJob
 from localpipe.core.names import AttemptKey
-from localpipe.errors import ImageMissing, JobFailed
+from localpipe.errors import ImageMissing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 OPT_ML = PurePosixPath("/opt/ml")
 OUTPUT = OPT_ML / "output"
+PROGRAM = OUTPUT / "program"
+EXEC_NOT_FOUND = 'exec: "no-such": executable file not found in $PATH'
+EXEC_DENIED = f'exec: "{PROGRAM}": permission denied'
 UNKNOWN_IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/no-such-family:0"
 
 
@@ -399,14 +402,76 @@ class RunnerContract(LifecycleContract):
         run(runner, place.job("python3", "-c", "import socket; print(socket.gethostname())"))
         assert place.log() == "algo-1\n"
 
-    def test_a_missing_program_is_said_by_name(self, runner: Runner, place: Workplace) -> None:
-        prepared = runner.prepare(place.job("no-such-program", "x"))
+    @pytest.mark.parametrize(
+        ("program", "made", "exit_code", "message", "log"),
+        [
+            ("no-such", None, 127, "The image has no executable 'no-such'", EXEC_NOT_FOUND),
+            ("/no/such", None, 127, "The image has no executable '/no/such'", 'exec: "/no/such": stat /no/such: {missing}'),
+            ("/etc/passwd/x", None, 127, "The image has no executable '/etc/passwd/x'", None),
+            (f"{PROGRAM}", ("#!/bin/sh\n", 0o644), 126, f"'{PROGRAM}' in the image is not executable", EXEC_DENIED),
+            ("/opt/ml", None, 126, "'/opt/ml' in the image is not executable", 'exec: "/opt/ml": permission denied'),
+            (f"{PROGRAM}", ("#!/no/such\n", 0o755), 1, "", f"exec {PROGRAM}: {{missing}}"),
+            (f"{PROGRAM}", ("#!/bin/sh\r\necho\n", 0o755), 1, "", f"exec {PROGRAM}: {{missing}}"),
+            (f"{PROGRAM}", ("#!/etc/passwd\n", 0o755), 1, "", f"exec {PROGRAM}: permission denied"),
+            (f"{PROGRAM}", ("echo no first line\n", 0o755), 1, "", f"exec {PROGRAM}: exec format error"),
+            (f"{PROGRAM}", ("", 0o755), 1, "", f"exec {PROGRAM}: exec format error"),
+        ],
+    )
+    def test_a_program_that_cannot_be_executed_fails_its_job(
+        self,
+        runner: Runner,
+        place: Workplace,
+        *,
+        program: str,
+        made: tuple[str, int] | None,
+        exit_code: int,
+        message: str,
+        log: str | None,
+    ) -> None:
+        if made:
+            (place.output / PROGRAM.name).write_text(made[0])
+            (place.output / PROGRAM.name).chmod(made[1])
+        ended = run(runner, place.job(program, "x"))
+        assert ended in [JobExit(exit_code=code, message=message) for code in ({1, 255} if exit_code == 1 else {exit_code})]
+        assert log is None or place.log() == log.format(missing="no such file or directory") + "\n"
+        assert runner.find(place.key()) is None
+
+    def test_what_cannot_be_executed_does_not_count_on_the_path(self, runner: Runner, place: Workplace) -> None:
+        (place.output / "sh").mkdir()
+        (place.output / "env").write_text("#!/no/such\n")
+        path = {"PATH": "/opt/ml/output:/usr/bin:/bin"}
+        assert run(runner, place.job("sh", "-c", "exec env true", environment=path)) == JobExit(exit_code=0)
+
+    # How it runs
+
+    def test_it_starts_with_no_signal_ignored_or_blocked(self, runner: Runner, place: Workplace) -> None:
+        """The C library keeps signals 32 and 33 for itself."""
+        run(runner, place.shell_job("grep -E '^Sig(Blk|Ign)' /proc/self/status"))
+        _, blocked, _, ignored = place.log().split()
+        assert (int(blocked, 16), int(ignored, 16) & ~(0b11 << 31)) == (0, 0)
+
+    def test_the_program_leads_a_session_of_its_own(self, runner: Runner, place: Workplace) -> None:
+        run(runner, place.job("python3", "-c", "import os; print(os.getpid(), os.getpgid(0), os.getsid(0))"))
+        assert place.log() == "1 1 1\n"
+
+    @pytest.mark.parametrize("signum", ["TERM", "KILL"])
+    def test_a_signal_to_its_whole_group_stays_inside(self, runner: Runner, place: Workplace, signum: str) -> None:
+        """As `trap 'kill 0' EXIT` sends it, which many scripts have."""
+        assert run(runner, place.shell_job(f"(kill -{signum} 0); exit 3")).exit_code == 3
+
+    def test_a_program_that_dies_of_a_signal_ends_with_128_and_its_number(self, runner: Runner, place: Workplace) -> None:
+        ended = run(runner, place.job("python3", "-c", "import ctypes; ctypes.string_at(0)"))
+        assert ended == JobExit(exit_code=128 + signal.SIGSEGV)
+
+    def test_a_job_that_closes_its_output_runs_on(self, runner: Runner, place: Workplace) -> None:
+        go = place.fifo("go")
+        running = runner.prepare(place.shell_job("exec >&- 2>&-; read x < /opt/ml/output/go; exit 4")).start()
         try:
-            with pytest.raises(JobFailed, match="no-such-program") as failed:
-                prepared.start()
-            assert failed.value.exception_type is None
+            assert running.wait(0.05) is None
+            go.write_text("now\n")
+            assert running.wait() == JobExit(exit_code=4)
         finally:
-            prepared.remove()
+            running.remove()
 
     # Files
 
@@ -477,6 +542,10 @@ class RunnerContract(LifecycleContract):
             assert place.log() == "".join(f"line {n}\n" for n in range(20000))
         finally:
             running.remove()
+
+    def test_a_line_without_end_is_kept_whole(self, runner: Runner, place: Workplace) -> None:
+        run(runner, place.job("python3", "-c", "print('x' * 10_000_000, end='')"))
+        assert place.log_file.read_bytes() == b"x" * 10_000_000
 
     def test_log_bytes_are_kept(self, runner: Runner, place: Workplace) -> None:
         run(runner, place.job("python3", "-c", "import os; os.write(1, b'tab\\tcr\\rbad \\xff\\xfe no newline')"))

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import signal
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,6 @@ from runner_contract import OUTPUT, UNKNOWN_IMAGE, LifecycleContract, Workplace,
 
 from localpipe.core.jobspec import JobExit
 from localpipe.errors import JobFailed, NotSupported
-from localpipe.runners.limited import LimitedRunner, Slots
 from localpipe.runners.scripted import ScriptedRunner
 
 if TYPE_CHECKING:
@@ -100,12 +98,6 @@ class TestScriptedRunner(LifecycleContract):
         return "any-image:1"
 
 
-class TestLimitedRunner(TestScriptedRunner):
-    @pytest.fixture
-    def runner(self) -> Runner:
-        return LimitedRunner(scripted_runner(), slots=1)
-
-
 @pytest.fixture
 def place(tmp_path: Path) -> Workplace:
     return Workplace(tmp_path, "any-image:1")
@@ -153,121 +145,3 @@ def test_a_killed_job_prints_no_more(place: Workplace) -> None:
 def test_there_is_no_shell(place: Workplace) -> None:
     with pytest.raises(NotSupported, match="A shell in job-Step"):
         ScriptedRunner().shell(place.job("x"), ["sh"], terminal=True)
-
-
-# The limit
-
-
-def test_places_are_given_in_the_order_they_are_asked_for() -> None:
-    slots = Slots(2)
-    first, second, third, fourth = (slots.ask() for _ in range(4))
-    assert [ticket.served for ticket in (first, second, third, fourth)] == [True, True, False, False]
-    slots.give_back(second)
-    assert (third.served, fourth.served) == (True, False)
-    slots.give_back(second)
-    assert not fourth.served
-    slots.give_back(first)
-    assert fourth.served
-
-
-def test_a_place_in_the_line_can_be_given_up() -> None:
-    slots = Slots(1)
-    first, second, third = (slots.ask() for _ in range(3))
-    slots.give_back(second)
-    assert not second.wait()
-    slots.give_back(first)
-    assert third.wait()
-
-
-def test_jobs_that_run_already_count_beyond_the_limit() -> None:
-    slots = Slots(1)
-    first, found = slots.ask(), slots.take()
-    second = slots.ask()
-    slots.give_back(first)
-    assert not second.served
-    slots.give_back(found)
-    assert second.served
-
-
-class Jobs:
-    """Two jobs on a runner with one place; A waits to be let go."""
-
-    def __init__(self, directory: Path) -> None:
-        self.let_a_go = threading.Event()
-        self.inner = ScriptedRunner({"A": lambda _: 0 if self.let_a_go.wait() else 1})
-        self.runner = LimitedRunner(self.inner, slots=1)
-        for step in "AB":
-            (directory / step).mkdir()
-        jobs = [Workplace(directory / step, "any:1").job("x", step=step) for step in "AB"]
-        self.key_of_a = jobs[0].key
-        self.a, self.b = map(self.runner.prepare, jobs)
-
-
-def test_a_job_without_a_place_is_not_started_before_another_has_ended(tmp_path: Path) -> None:
-    jobs = Jobs(tmp_path)
-    running = jobs.a.start()
-    ended = []
-    waiting = threading.Thread(target=lambda: ended.append(jobs.b.start().wait()))
-    waiting.start()
-    assert running.wait(0.02) is None
-    assert [key.step for key in jobs.inner.started] == ["A"]
-    jobs.let_a_go.set()
-    assert running.wait() == JobExit(exit_code=0)
-    waiting.join()
-    assert ended == [JobExit(exit_code=0)]
-    assert [key.step for key in jobs.inner.started] == ["A", "B"]
-
-
-def test_a_waiting_job_can_be_taken_back(tmp_path: Path) -> None:
-    jobs = Jobs(tmp_path)
-    running = jobs.a.start()
-    with ThreadPoolExecutor(1) as pool:
-        starting = pool.submit(jobs.b.start)
-        jobs.b.remove()
-        with pytest.raises(JobFailed, match="Job job-B was taken back before it was its turn"):
-            starting.result()
-    running.remove()
-    assert [key.step for key in jobs.inner.started] == ["A"]
-
-
-def test_a_mistake_found_while_waiting_frees_the_place(tmp_path: Path) -> None:
-    place = Workplace(tmp_path, "any:1")
-    runner = LimitedRunner(ScriptedRunner({"A": lambda _: 1 // 0}), slots=1)
-    with pytest.raises(ZeroDivisionError):
-        runner.prepare(place.job("x", step="A")).start().wait()
-    assert run(runner, place.job("x", step="B")) == JobExit(exit_code=0)
-
-
-def test_looking_into_a_job_takes_no_place(tmp_path: Path) -> None:
-    jobs = Jobs(tmp_path)
-    running = jobs.a.start()
-    assert jobs.runner.enter(jobs.key_of_a, ["true"], terminal=False) == ["true"]
-    jobs.let_a_go.set()
-    running.wait()
-    assert jobs.b.start().wait() == JobExit(exit_code=0)
-
-
-def test_closing_closes_the_runner_inside() -> None:
-    class Inner(ScriptedRunner):
-        closed = False
-
-        def close(self) -> None:
-            self.closed = True
-
-    inner = Inner()
-    LimitedRunner(inner, slots=1).close()
-    assert inner.closed
-
-
-def test_removing_a_job_frees_its_place(tmp_path: Path) -> None:
-    jobs = Jobs(tmp_path)
-    jobs.a.start().remove()
-    assert jobs.b.start().wait() == JobExit(exit_code=0)
-
-
-def test_a_job_that_cannot_be_started_frees_its_place(tmp_path: Path) -> None:
-    place = Workplace(tmp_path, "any:1")
-    runner = LimitedRunner(ScriptedRunner(refusals={"A": JobFailed("no")}), slots=1)
-    with pytest.raises(JobFailed):
-        runner.prepare(place.job("x", step="A")).start()
-    assert run(runner, place.job("x", step="B")) == JobExit(exit_code=0)

@@ -64,7 +64,8 @@ def test_status_is_read_as_far_as_it_is_written() -> None:
 
 
 ALL_PROGRAMS = {
-    name: f"/usr/bin/{name}" for name in ("bwrap", "unshare", "setpriv", "pivot_root", "mount", "umount", "hostname")
+    name: f"/usr/bin/{name}"
+    for name in ("bwrap", "unshare", "setpriv", "setsid", "pivot_root", "mount", "umount", "hostname")
 }
 
 

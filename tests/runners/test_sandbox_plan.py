@@ -19,12 +19,10 @@ from localpipe.runners._sandbox_plan import (
     Tools,
     bwrap_options,
     enter_line,
-    host_path,
     launch_line,
     options_file,
     pasteable_line,
     plan_sandbox,
-    program_candidates,
     program_of,
 )
 
@@ -203,26 +201,3 @@ def test_a_program_beside_the_job_is_as_weak_as_the_job() -> None:
     )
     assert line.endswith(" bash sh -c ls")
     assert "--net" not in enter_line(12, ["ls"], own_network=False)
-
-
-@pytest.mark.parametrize(
-    ("inside", "outside"),
-    [
-        ("/usr/bin/env", "/usr/bin/env"),
-        ("/bin/sh", "/usr/bin/sh"),
-        ("/opt/ml/code/run", "/a/ml/code/run"),
-        ("/opt/ml/in/run", "/a/in/run"),
-        (f"{VENV}/bin/train", f"{VENV}/bin/train"),
-        ("/srv/run", None),
-    ],
-)
-def test_where_a_path_of_the_sandbox_is_on_the_host(inside: str, outside: str | None) -> None:
-    job = a_job(a_mount("/a/ml", "/opt/ml"), a_mount("/a/in", "/opt/ml/in", Access.OVERLAY))
-    found = host_path(a_plan(job, overlays=True), PurePosixPath(inside))
-    assert found == (Path(outside) if outside else None)
-
-
-def test_a_program_is_looked_for_on_the_path() -> None:
-    plan = replace(a_plan(), environment={"PATH": f"{VENV}/bin:/bin:/nowhere"})
-    assert program_candidates(replace(plan, command=("train",))) == (VENV / "bin" / "train", Path("/usr/bin/train"))
-    assert program_candidates(replace(plan, command=("./usr/run",))) == (Path("/usr/run"),)
