@@ -78,7 +78,9 @@ def jobs(runner: str, directory: Path, repeat: int) -> None:
 
 def plan(directory: Path, repeat: int) -> None:
     """A thousand steps: planned, decided and journalled; then with jobs that end at once, staged and collected too."""
-    jobs_ = [processing(f"S{index}", source=f"S{index - 1}" if index % 10 else "") for index in range(STEPS)]
+    # No name begins another: a prefix in S3 is text, and S1 would read S10's output too.
+    names = [f"S{index:04}" for index in range(STEPS)]
+    jobs_ = [processing(name, source=names[index - 1] if index % 10 else "") for index, name in enumerate(names)]
     instant = [condition(f"C{index}", f"C{index - 1}" if index % 10 else "") for index in range(STEPS)]
     for what, steps in (("instant steps (conditions)", instant), ("scripted jobs, staged and collected", jobs_)):
         times = []
@@ -147,7 +149,7 @@ def processing(name: str, *, source: str = "", seconds: float = 0, inputs: Seque
                     {
                         "OutputName": "out",
                         "S3Output": {
-                            "S3Uri": f"s3://bench/{name}",
+                            "S3Uri": f"s3://bench/{name}/output/out",  # as the SDK writes it
                             "LocalPath": f"{PROCESSING}/out",
                             "S3UploadMode": "EndOfJob",
                         },

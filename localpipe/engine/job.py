@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from localpipe.core.jobspec import JobSpec, StagedJob
     from localpipe.core.names import AttemptKey
     from localpipe.core.ports import Clock, Prepared, Runner, Running
+    from localpipe.engine.slots import Slots, Ticket
     from localpipe.staging import Stager
 
 _SERVICE_FAULT = "Step.SERVICE_FAULT"
@@ -28,9 +29,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class JobContext:
-    """What the jobs of an execution share. `at_disk` is held while a job is staged and while its outputs are collected."""
+    """What the jobs of an execution share. `at_disk` is held while a job is staged and while its outputs are collected.
+
+    A job has one of the `slots` from its start until its end is seen; it waits for one when it is prepared. Jobs that a
+    killed localpipe left have theirs even beyond the limit.
+    """
 
     runner: Runner
+    slots: Slots
     stager: Stager
     clock: Clock
     grace_seconds: float
@@ -59,7 +65,7 @@ class Launch:
 class JobRun:
     """A job of one attempt. One worker thread calls `run`; any thread may call `stop`; `clean` comes last.
 
-    Mutable: holds the containers and whether they were told to stop. `_lock` guards all of it.
+    Mutable: holds the containers, their place and whether they were told to stop. `_lock` guards all of it.
     """
 
     def __init__(self, spec: JobSpec, key: AttemptKey, context: JobContext) -> None:
@@ -67,6 +73,7 @@ class JobRun:
         self._lock = threading.Lock()
         self._prepared: Prepared | None = None
         self._running: Running | None = None
+        self._place: Ticket | None = None
         self._stop_signal: signal.Signals | None = None
         self._sent: set[signal.Signals] = set()
         self._killer: threading.Timer | None = None
@@ -88,6 +95,7 @@ class JobRun:
         """
         try:
             if reattach and (running := self._context.runner.find(self._key)):
+                self._place = self._context.slots.take()
                 staged = self._stage(environment, anew=False)
                 launched(self._launch(staged, found=True))
                 attended = self._attend(running, launched_at)
@@ -105,6 +113,8 @@ class JobRun:
             raise
         except (LocalpipeError, OSError) as error:
             return self._refused(error, created_at)
+        finally:
+            self._give_place_back()
 
     def stop(self, *, kill: bool) -> None:
         """Tell the job to end: SIGTERM and, after the grace, SIGKILL; or SIGKILL at once. Follows: containers.md 2.11.
@@ -117,6 +127,7 @@ class JobRun:
         if running:
             self._signal(running, self._stop_signal)
         elif prepared:
+            self._give_place_back()
             prepared.remove()
 
     def clean(self) -> None:
@@ -144,11 +155,8 @@ class JobRun:
         """Start the job; None if it was told to stop before it ran, also while it waited for a slot."""
         self._context.runner.ensure_image(self._spec.image_uri)
         prepared = self._context.runner.prepare(staged)
-        with self._lock:
-            self._prepared = prepared
-            stopped = self._stop_signal is not None
         try:
-            if not stopped:
+            if self._wait_for_place(prepared):
                 return self._started(prepared)
         except (LocalpipeError, OSError):
             if not self._is_stopped():  # else it was taken back while it started
@@ -156,6 +164,21 @@ class JobRun:
         finally:
             self._forget(prepared)
         return None
+
+    def _wait_for_place(self, prepared: Prepared) -> bool:
+        """Block until it is the job's turn; False if it was told to stop before."""
+        with self._lock:
+            self._prepared = prepared
+            if self._stop_signal is not None:
+                return False
+            self._place = place = self._context.slots.ask()
+        return place.wait()
+
+    def _give_place_back(self) -> None:
+        with self._lock:
+            place, self._place = self._place, None
+        if place:
+            self._context.slots.give_back(place)
 
     def _started(self, prepared: Prepared) -> Running:
         running = prepared.start()
@@ -188,6 +211,7 @@ class JobRun:
                 lost = JobExit(exit_code=0, message=str(error))
                 return _Attended(end=JobEnd.LOST, exit=lost, started_at=started_at, ended_at=self._context.clock.now())
             exit_, timed_out = self._watch(found)
+        self._give_place_back()
         end = _end(exit_, stopped=self._is_stopped(), timed_out=timed_out)
         return _Attended(end=end, exit=exit_, started_at=started_at, ended_at=self._context.clock.now())
 

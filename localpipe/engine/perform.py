@@ -36,6 +36,7 @@ class Performer:
         self._world = world
         self._context = JobContext(
             runner=world.runner,
+            slots=world.slots,
             stager=world.stager,
             clock=world.clock,
             grace_seconds=world.grace_seconds,

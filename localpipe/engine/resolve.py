@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from localpipe.core.names import AttemptKey, ExecutionName
     from localpipe.core.ports import Clock, ObjectStore, Registry, Runner
     from localpipe.definition.model import StepDefinition
+    from localpipe.engine.slots import Slots
     from localpipe.scheduling.state import StepExecution
     from localpipe.staging import Stager
     from localpipe.steps.base import StepType
@@ -49,7 +50,8 @@ class World:
     """The effects that performing needs, picked by the service's wiring, and what belongs to the whole execution.
 
     `steps` are all of the pipeline's. `fit` makes resolved arguments, at their JSON path, fit a request shape.
-    `job_environment` gives a job the variables that lead it to the local S3; it is not asked for an isolated job.
+    `job_environment` gives a job the variables that lead it to the local S3; it is not asked for an isolated job. `slots`
+    limit the jobs that run at once.
     """
 
     execution: ExecutionName
@@ -61,6 +63,7 @@ class World:
     store: ObjectStore
     registry: Registry
     runner: Runner
+    slots: Slots
     stager: Stager
     clock: Clock
     grace_seconds: float
@@ -84,39 +87,61 @@ def resolve(attempt: Attempt, world: World) -> ResolvedStep:
     Raises ExpressionError for a reference without a value, StoreError for a document that cannot be read, JobFailed for
     values that the Create call does not take.
     """
-    step = attempt.step
-    step_type = world.step_types[step.type]
-    own, fields = step_type.own_arguments(step), dict(step.fields)
-    context = _context(attempt, world, [own, fields])
+    step_type = world.step_types[attempt.step.type]
+    return evaluated(
+        attempt.step,
+        step_type,
+        _context(attempt, world, step_type),
+        world.fit,
+        key=attempt.key,
+        execution=world.execution,
+        job_name=attempt.job_name,
+        at=attempt.at,
+    )
+
+
+def evaluated(
+    step: StepDefinition,
+    step_type: StepType,
+    context: EvaluationContext,
+    fit: Callable[[str, JSON, str], JSON],
+    *,
+    key: AttemptKey,
+    execution: ExecutionName,
+    job_name: str,
+    at: float,
+) -> ResolvedStep:
+    """The step with its own expressions evaluated in a context. Raises as `resolve`, but no StoreError. Pure if `fit` is."""
     path = f"{step.path}.Arguments"
-    arguments = evaluate(own, context, path)
+    arguments = evaluate(step_type.own_arguments(step), context, path)
     if step_type.request_shape:
-        arguments = world.fit(step_type.request_shape, arguments, path)
+        arguments = fit(step_type.request_shape, arguments, path)
     return ResolvedStep(
         name=step.name,
         type=step.type,
         path=step.path,
         arguments=arguments,
-        fields=evaluate(fields, context, step.path),
+        fields=evaluate(dict(step.fields), context, step.path),
         property_files=step.property_files,
-        execution=world.execution,
-        job_name=attempt.job_name,
-        attempt=attempt.key.attempt,
-        at=attempt.at,
+        execution=execution,
+        job_name=job_name,
+        attempt=key.attempt,
+        at=at,
     )
 
 
-def _context(attempt: Attempt, world: World, expressions: JSON) -> EvaluationContext:
-    """What the expressions may refer to; the documents that Std:JsonGet reads by S3 URI are fetched first."""
+def _context(attempt: Attempt, world: World, step_type: StepType) -> EvaluationContext:
+    """What the step's expressions may refer to; the documents that Std:JsonGet reads by S3 URI are fetched first."""
+    expressions = [step_type.own_arguments(attempt.step), dict(attempt.step.fields)]
     used = referenced_steps(expressions)
-    job_name_argument = world.step_types[attempt.step.type].job_name_argument
     context = EvaluationContext(
         parameters=world.parameters,
         execution=execution_variables(
             world.execution,
             started=iso_time(world.started_at),
             current=iso_time(attempt.at),
-            job={job_name_argument: attempt.job_name} if job_name_argument else {},
+            job_name_argument=step_type.job_name_argument,
+            job_name=attempt.job_name,
         ),
         steps={name: _with_absent_files(values, world, name) for name, values in attempt.values.items() if name in used},
         documents={},
@@ -142,9 +167,13 @@ def _whereabouts(file: PropertyFileSpec, values: StepValues, store: ObjectStore)
 
 
 def execution_variables(
-    execution: ExecutionName, *, started: str, current: str, job: Mapping[str, str]
+    execution: ExecutionName, *, started: str, current: str, job_name_argument: str | None, job_name: str
 ) -> Mapping[str, str]:
-    """`Execution.*`. `job`: `TrainingJobName` or the like, inside a step of that type. Follows: service.md section 2.2."""
+    """`Execution.*`. `job_name_argument`: `TrainingJobName` or the like, inside a step of that type.
+
+    Follows: service.md section 2.2.
+    """
+    job = {job_name_argument: job_name} if job_name_argument else {}
     return {
         "PipelineName": execution.pipeline_name,
         "PipelineArn": execution.pipeline_arn,

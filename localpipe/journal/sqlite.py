@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from localpipe.errors import ConflictingAppend, HomeUnusable, NewerSchema
-from localpipe.scheduling.events import EVENT_TYPES, Event, ExecutionStarted, Recorded, from_json, to_json
+from localpipe.scheduling.events import EVENT_TYPES, Event, ExecutionStarted, Recorded, from_json, numbered, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,28 +66,23 @@ class SqliteJournal:
         finally:
             os.close(directory)
 
-    def append(self, execution_id: str, events: Sequence[Event], *, after: int | None = None) -> tuple[Recorded, ...]:
-        """Write facts in order, all or none, and return them as recorded.
+    def append(self, execution_id: str, events: Sequence[Event]) -> tuple[Recorded, ...]:
+        """Write facts in order behind whatever there is, all or none, and return them as recorded."""
+        with self._transaction() as connection:
+            facts = numbered(events, after=_last_seq(connection, execution_id), at=self._clock.now())
+            _insert(connection, execution_id, facts)
+        return facts
 
-        `after` is the `seq` that the decision was made on: raises ConflictingAppend if there is a later fact by now. None
-        writes after whatever there is.
+    def record(self, execution_id: str, facts: Sequence[Recorded]) -> None:
+        """Write facts that have their numbers already, all or none.
+
+        Raises ConflictingAppend if they do not follow the last one: a fact has come in since they were decided on.
         """
-        with self._connection() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                at = self._clock.now()
-                last = self._last_seq(connection, execution_id)
-                if after is not None and last != after:
-                    raise ConflictingAppend(f"execution {execution_id}: decided on fact {after}, but there is {last}")
-                recorded = tuple(Recorded(seq, at, event) for seq, event in enumerate(events, last + 1))
-                connection.executemany(
-                    "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", [_row(execution_id, fact) for fact in recorded]
-                )
-                connection.execute("COMMIT")
-            except BaseException:
-                connection.rollback()  # no error where SQLite has rolled back by itself (a full disk)
-                raise
-        return recorded
+        with self._transaction() as connection:
+            last = _last_seq(connection, execution_id)
+            if facts[0].seq != last + 1:
+                raise ConflictingAppend(f"execution {execution_id}: fact {facts[0].seq} was to follow, but there is {last}")
+            _insert(connection, execution_id, facts)
 
     def read(self, execution_id: str, *, after: int = 0) -> tuple[Recorded, ...]:
         """The facts of an execution with `seq` above `after`, in order; empty for an unknown execution."""
@@ -133,10 +128,16 @@ class SqliteJournal:
         while self._open:
             self._open.pop().close()
 
-    @staticmethod
-    def _last_seq(connection: sqlite3.Connection, execution_id: str) -> int:
-        last = connection.execute("SELECT max(seq) FROM events WHERE execution = ?", (execution_id,)).fetchone()[0]
-        return int(last or 0)
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.rollback()  # no error where SQLite has rolled back by itself (a full disk)
+                raise
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
@@ -171,6 +172,15 @@ class SqliteJournal:
         """The address of a journal that can only be looked at; if no log is there, SQLite must be told that it rests."""
         rests = not self._path.with_name(f"{self._path.name}-wal").exists()
         return f"{self._path.absolute().as_uri()}?mode=ro" + ("&immutable=1" if rests else "")
+
+
+def _last_seq(connection: sqlite3.Connection, execution_id: str) -> int:
+    last = connection.execute("SELECT max(seq) FROM events WHERE execution = ?", (execution_id,)).fetchone()[0]
+    return int(last or 0)
+
+
+def _insert(connection: sqlite3.Connection, execution_id: str, facts: Sequence[Recorded]) -> None:
+    connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", [_row(execution_id, fact) for fact in facts])
 
 
 def _row(execution_id: str, fact: Recorded) -> tuple[str, int, str | None, str, int, float, str]:

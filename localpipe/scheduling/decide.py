@@ -114,8 +114,8 @@ def _startable(plan: ExecutionPlan, state: ExecutionState, now: float) -> list[N
     due = [
         plan.graph.nodes[step.step] for step in _backing_off(plan, state) if step.due_at is not None and step.due_at <= now
     ]
-    if plan.failure_mode is FailureMode.START_NOTHING_NEW and _has_failed(plan, state):
-        return due
+    if plan.failure_mode is FailureMode.START_NOTHING_NEW and state.having(StepStatus.FAILED, StepStatus.STOPPED):
+        return due  # a failure that a retry follows keeps others back only until the retry is recorded
     return sorted((*due, *_ready(plan, state)), key=_index)
 
 
@@ -173,12 +173,6 @@ def _outcome(state: ExecutionState) -> ExecutionFinished:
 
 def _ended_by_step(state: ExecutionState) -> bool:
     return any(state.steps[name].attempts[-1].ends_execution for name in state.having(StepStatus.FAILED))
-
-
-def _has_failed(plan: ExecutionPlan, state: ExecutionState) -> bool:
-    """Whether a step has failed for good."""
-    failed = (state.steps[name] for name in state.having(StepStatus.FAILED))
-    return bool(state.having(StepStatus.STOPPED)) or any(_retry(plan, step) is None for step in failed)
 
 
 def _backing_off(plan: ExecutionPlan, state: ExecutionState) -> list[StepExecution]:

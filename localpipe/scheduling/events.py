@@ -5,8 +5,8 @@ Each class has a `SCHEMA` number, raised when its members change; `from_json` re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import ClassVar, TypeAlias, get_args, get_origin, get_type_hints
 
 from localpipe.core import JSON
@@ -180,9 +180,14 @@ class Recorded:
     event: Event
 
 
+def numbered(events: Iterable[Event], *, after: int, at: float) -> tuple[Recorded, ...]:
+    """The events as they are recorded at once behind the fact `after`."""
+    return tuple(Recorded(seq, at, event) for seq, event in enumerate(events, after + 1))
+
+
 def to_json(event: Event) -> JSON:
-    """The event's members as JSON."""
-    return asdict(event)
+    """The event's members as JSON; what they hold is shared, not copied."""
+    return {f.name: getattr(event, f.name) for f in fields(event)}
 
 
 def from_json(type_name: str, body: JSON) -> Event:

@@ -82,7 +82,11 @@ class Tree:
     def _level(self, directory: str, head: str, prefix: str, start_after: str) -> list[_Entry]:
         """The wanted entries of one directory, in the order of their keys. `head` begins the keys of all of them."""
         entries: dict[str, _Entry] = {}
+        wanted = prefix[len(head) :].partition("/")[0]
         for names, item in self._items(directory, ()):
+            # Most names of a flat bucket belong to other keys; an escaped one (with a `%`) tells only once it is decoded.
+            if "%" not in names[0] and "%" not in wanted and not names[0].startswith(wanted):
+                continue
             component = self._naming.component(names)
             if component is None:
                 continue

@@ -4,7 +4,8 @@ usage: killed_run.py start|resume HOME RUNNER DEFINITION POINT
 
 POINT is `never`; `event:N`, right after the N-th fact is in the journal; or, with effects done and no fact of them yet:
 `started:N`, after the N-th job has started; `ended:N`, after the N-th job has ended and before its outputs are collected;
-`removing:N`, before the N-th job's containers are removed.
+`removing:N`, before the N-th job's containers are removed; `listed:N`, in the staging of a job, before the N-th listing of a
+channel's objects; `stored:N`, after the N-th object was put, by a job or while its outputs are published.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from localpipe.core.jobspec import JobExit, StagedJob
-from localpipe.core.ports import Prepared, Runner, Running
+from localpipe.core.names import S3Uri
+from localpipe.core.ports import ObjectInfo, ObjectStore, Prepared, Runner, Running
 from localpipe.scheduling.events import Recorded
 from localpipe.service.executions import describe_pipeline_execution, drive, start_pipeline_execution
 from localpipe.service.preflight import preflight
@@ -69,6 +72,25 @@ class Watched:
         self._inner.remove()
 
 
+class WatchedStore:
+    """The local S3, watched."""
+
+    def __init__(self, inner: ObjectStore, death: Death) -> None:
+        self._inner, self._death = inner, death
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        return getattr(self._inner, name)
+
+    def list(self, prefix: S3Uri, *, start_after: str = "") -> Iterator[ObjectInfo]:
+        self._death.reached("listed")
+        return self._inner.list(prefix, start_after=start_after)
+
+    def put(self, uri: S3Uri, source: BinaryIO | bytes | Path, **options: Any) -> ObjectInfo:
+        put = self._inner.put(uri, source, **options)
+        self._death.reached("stored")
+        return put
+
+
 def main() -> None:
     what, home_dir, runner_name, definition, point = sys.argv[1:]
     home = Home(load_settings({"home": home_dir, "runner": runner_name}, {}, Path(home_dir).parent))
@@ -80,7 +102,9 @@ def main() -> None:
     def observe(fact: Recorded) -> None:
         death.reached("event")
 
-    print(drive(describe_pipeline_execution(home, "last"), observe, Watched(home.runner(runner_name), death)).status)
+    execution = describe_pipeline_execution(home, "last")
+    execution.home.store = WatchedStore(execution.home.store, death)
+    print(drive(execution, observe, Watched(home.runner(runner_name), death)).status)
 
 
 main()

@@ -36,6 +36,8 @@ out = pathlib.Path("/opt/ml/processing/out")
 before = pathlib.Path("/opt/ml/processing/in/e.json")
 number = json.loads(before.read_text())["mse"] if before.exists() else 0
 (out / "e.json").write_text(json.dumps({"mse": number + 1}))
+(out / "more").mkdir()
+(out / "more" / "step.txt").write_text(step)
 """
 
 
@@ -122,7 +124,8 @@ def test_a_run_killed_after_any_event_ends_as_the_uninterrupted_run(runner: str,
     assert expected["status"] == "Succeeded"
     events = len(whole.journal.read(execution_id(whole)))
     whole.close()
-    between = [f"{kind}:{count}" for kind in ("started", "ended", "removing") for count in (1, 3)]
+    between = [f"{kind}:{count}" for kind in ("started", "ended", "removing", "listed") for count in (1, 3)]
+    between += [f"stored:{count}" for count in range(2, 8)]
     for point in [*(f"event:{number}" for number in range(1, events)), *between]:
         home = opened(tmp_path / point.replace(":", "-"), runner)
         assert drive("start", home.directory, runner, file, point) == KILLED, point

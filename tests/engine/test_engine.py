@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+import pytest
 from support import PROCESSING, output_of, pipeline, processing
 
 from localpipe.core.names import S3Uri
+from localpipe.errors import HomeUnusable
 from localpipe.runners.scripted import ScriptedContainer, ScriptedRunner
 from localpipe.service.executions import (
     PipelineExecution,
@@ -175,6 +179,29 @@ def test_a_stop_gives_jobs_their_grace_and_ends_stopped(home: Home, start: Start
     assert seen == [signal.SIGTERM]
     assert ended.status == "Stopped"
     assert [(row["StepName"], row["StepStatus"]) for row in ended.document()["Steps"]] == [("Long", "Stopped")]
+
+
+def test_a_job_whose_end_the_journal_could_not_take_is_found_and_not_run_again(home: Home, start: Start) -> None:
+    lost = threading.Event()
+    runner = ScriptedRunner({"A": lambda _: 0 if lost.wait(20) else 1})
+    execution = start(pipeline(processing("A"), processing("B", DependsOn=["A"])), runner)
+
+    def lose_the_journal(fact: Recorded) -> None:
+        if type(fact.event).__name__ == "JobLaunched":
+            rename_table(home, "events", "gone")
+            lost.set()
+
+    with pytest.raises(HomeUnusable, match=r"journal\.db cannot be used: no such table: events"):
+        drive(execution, lose_the_journal, runner)
+    rename_table(home, "gone", "events")
+    ended = drive(describe_pipeline_execution(home, execution.name.execution_id), lambda fact: None, runner)
+    assert ended.status == "Succeeded"
+    assert [key.step for key in runner.started] == ["A", "B"]
+
+
+def rename_table(home: Home, old: str, new: str) -> None:
+    with closing(sqlite3.connect(home.directory / "journal.db")) as connection:
+        connection.execute(f"ALTER TABLE {old} RENAME TO {new}")
 
 
 def test_a_retry_goes_on_in_the_same_execution_from_the_failed_step(home: Home, start: Start) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -23,6 +24,7 @@ from localpipe.core.jobspec import (
 )
 from localpipe.core.names import AttemptKey, S3Uri
 from localpipe.engine.job import JobContext, JobRun, Launch
+from localpipe.engine.slots import Slots, Ticket
 from localpipe.errors import HomeUnusable, JobFailed
 from localpipe.runners.scripted import ScriptedContainer, ScriptedRunner
 from localpipe.staging import Stager
@@ -92,8 +94,15 @@ def stager(tmp_path: Path, store: LocalStore) -> Stager:
     return Stager(store=store, attempt_dir=lambda key: tmp_path / "attempt", nearest_prefix=lambda uri: None)
 
 
-def job(runner: ScriptedRunner, stager: Stager) -> JobRun:
-    context = JobContext(runner=runner, stager=stager, clock=Clock(), grace_seconds=0.01, at_disk=nullcontext())
+def job(runner: ScriptedRunner, stager: Stager, slots: Slots | None = None) -> JobRun:
+    context = JobContext(
+        runner=runner,
+        slots=slots or Slots(1),
+        stager=stager,
+        clock=Clock(),
+        grace_seconds=0.01,
+        at_disk=nullcontext(),
+    )
     return JobRun(spec(), KEY, context)
 
 
@@ -230,3 +239,94 @@ def test_engine_trouble_before_the_start_is_trouble_of_the_create_call(stager: S
 
     result = run(job(Preparing(Prepared(starting=start)), stager))
     assert (result.end, result.exception_type) == (JobEnd.REFUSED, "Step.SERVICE_FAULT")
+
+
+# Places
+
+
+class Lining(Slots):
+    """Slots that tell when a job stands in line."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self.asked = threading.Event()
+
+    def ask(self) -> Ticket:
+        ticket = super().ask()
+        self.asked.set()
+        return ticket
+
+
+def test_a_job_without_a_place_is_prepared_and_not_started_before_another_has_ended(stager: Stager) -> None:
+    slots, runner = Lining(1), ScriptedRunner()
+    other = slots.take()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(run, job(runner, stager, slots))
+        assert slots.asked.wait(10)
+        assert runner.started == []
+        slots.give_back(other)
+        assert waiting.result(10).end is JobEnd.COMPLETED
+    assert runner.started == [KEY]
+
+
+def test_a_job_that_waits_for_its_turn_can_be_stopped(stager: Stager) -> None:
+    slots, prepared = Lining(1), Prepared(starting=lambda: pytest.fail("it was started"))
+    slots.take()
+    waiting = job(Preparing(prepared), stager, slots)
+    with ThreadPoolExecutor(1) as pool:
+        result = pool.submit(run, waiting)
+        assert slots.asked.wait(10)
+        waiting.stop(kill=False)
+        assert result.result(10).end is JobEnd.STOPPED
+    assert prepared.removed.is_set()
+
+
+def a_place_is_free(slots: Slots) -> bool:
+    return slots.ask().served
+
+
+def test_a_place_is_free_again_before_the_outputs_are_published(tmp_path: Path) -> None:
+    slots = Slots(1)
+    free: list[bool] = []
+
+    class Watched(LocalStore):
+        def put(self, *arguments: object, **options: object) -> object:
+            free.append(a_place_is_free(slots))
+            return super().put(*arguments, **options)  # type: ignore[arg-type]  # passed on unchanged
+
+    stager = Stager(
+        store=Watched(tmp_path / "s3", {}), attempt_dir=lambda key: tmp_path / "attempt", nearest_prefix=lambda uri: None
+    )
+    writing = {"S": lambda container: container.write(PurePosixPath("/opt/ml/processing/out/x"), "x") or 3 * 0}
+    assert run(job(ScriptedRunner(writing), stager, slots)).end is JobEnd.COMPLETED
+    assert free == [True]
+
+
+def test_a_job_that_cannot_be_started_frees_its_place(stager: Stager) -> None:
+    slots = Slots(1)
+    assert run(job(ScriptedRunner(refusals={"S": JobFailed("no")}), stager, slots)).end is JobEnd.REFUSED
+    assert a_place_is_free(slots)
+
+
+def test_a_mistake_of_ours_frees_the_place(stager: Stager) -> None:
+    slots = Slots(1)
+    with pytest.raises(ZeroDivisionError):
+        run(job(ScriptedRunner({"S": lambda _: 1 // 0}), stager, slots))
+    assert a_place_is_free(slots)
+
+
+def test_a_job_that_was_found_running_has_its_place_beyond_the_limit(stager: Stager) -> None:
+    slots, runner, go = Slots(1), ScriptedRunner({"S": lambda _: 0 if go.wait(10) else 1}), threading.Event()
+    other = slots.ask()
+    runner.prepare(stager.stage(spec(), KEY, {}, anew=True, overlays=False)).start()
+    seen: list[bool] = []
+
+    def launched(launch: Launch) -> None:
+        slots.give_back(other)
+        ticket = slots.ask()
+        seen.append(ticket.served)
+        slots.give_back(ticket)
+        go.set()
+
+    found = job(runner, stager, slots).run(dict, launched, created_at=1.0, reattach=True, launched_at=7.0)
+    assert (found.end, seen, a_place_is_free(slots)) == (JobEnd.COMPLETED, [False], True)

@@ -13,7 +13,14 @@ import pytest
 
 from localpipe.errors import ConflictingAppend, HomeUnusable, NewerSchema
 from localpipe.journal.sqlite import SqliteJournal
-from localpipe.scheduling.events import AttemptStarted, ExecutionStarted, StepSucceeded, StopRequested
+from localpipe.scheduling.events import (
+    AttemptStarted,
+    ExecutionStarted,
+    Recorded,
+    StepSucceeded,
+    StopRequested,
+    numbered,
+)
 
 
 class Ticking:
@@ -66,8 +73,16 @@ def test_a_decision_on_old_facts_is_refused_and_writes_nothing(journal: SqliteJo
     journal.append("e", [started("e")])
     journal.append("e", [StopRequested()])
     with pytest.raises(ConflictingAppend):
-        journal.append("e", [AttemptStarted("A", 1, "job")], after=1)
+        journal.record("e", [Recorded(2, 200.0, AttemptStarted("A", 1, "job")), Recorded(3, 200.0, StopRequested())])
     assert len(journal.read("e")) == 2
+
+
+def test_facts_with_numbers_are_read_back_with_them_and_their_times(journal: SqliteJournal) -> None:
+    journal.append("e", [started("e")])
+    facts = numbered([AttemptStarted("A", 1, "job"), StopRequested()], after=1, at=7.5)
+    journal.record("e", facts)
+    assert journal.read("e", after=1) == facts
+    assert [(fact.seq, fact.at) for fact in facts] == [(2, 7.5), (3, 7.5)]
 
 
 def test_writers_at_once_lose_nothing_and_times_follow_the_sequence(journal: SqliteJournal, path: Path) -> None:

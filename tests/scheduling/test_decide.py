@@ -19,7 +19,7 @@ from stories import (
 )
 
 from localpipe.definition.model import RetryPolicy
-from localpipe.scheduling.decide import Command, Record, StartAttempt, StopAttempt, WakeAt, decide
+from localpipe.scheduling.decide import FAILURE_REASON, Command, Record, StartAttempt, StopAttempt, WakeAt, decide
 from localpipe.scheduling.events import (
     AttemptStopped,
     Event,
@@ -261,6 +261,21 @@ def test_a_step_fails_for_good_when_its_policy_is_used_up() -> None:
         failed("Train", 2, exception_type=INTERNAL),
     ]
     assert decide(plan, after(plan, *story), now=200) == FAILED
+
+
+def test_each_policy_keeps_its_own_count_while_another_is_used() -> None:
+    plan = a_plan(step("A", retry=[*on(INTERNAL, max_attempts=1), *on("SageMaker.CAPACITY_ERROR", max_attempts=2)]))
+    story = [
+        started("A"),
+        failed("A", exception_type=INTERNAL),
+        RetryScheduled("A", 1, at=101, policy=0),
+        started("A", 2),
+        failed("A", 2, exception_type="SageMaker.CAPACITY_ERROR"),
+        RetryScheduled("A", 2, at=101, policy=1),
+        started("A", 3),
+        failed("A", 3, exception_type=INTERNAL),
+    ]
+    assert decide(plan, after(plan, *story), now=100) == [Record(ExecutionFinished("Failed", FAILURE_REASON))]
 
 
 def test_a_policy_that_expires_counts_from_the_first_attempt() -> None:

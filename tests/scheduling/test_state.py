@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from stories import (
@@ -27,6 +28,7 @@ from localpipe.scheduling.events import (
     Event,
     ExecutionFinished,
     ExecutionStarted,
+    JobLaunched,
     ParallelismChanged,
     Recorded,
     RetryRequested,
@@ -286,3 +288,13 @@ def test_every_event_of_the_table_can_be_written_down() -> None:
 
 def test_recorded_events_are_numbered_from_one() -> None:
     assert [fact.seq for fact in recorded(started("A"), launched("A"))] == [1, 2]
+
+
+def test_a_job_found_running_after_a_crash_has_run_since_it_was_launched() -> None:
+    plan = a_plan(step("A"))
+    launch, again = JobLaunched("A", 1), JobLaunched("A", 1, found=True)
+    story = [*recorded(begun(plan), started("A"), launch, at=100), *recorded(started("A"), again, at=160)]
+    facts = [replace(fact, seq=seq) for seq, fact in enumerate(story, 1)]
+    assert fold(facts).steps["A"].attempts[-1].launched_at == 100
+    anew = [*facts[:-1], replace(facts[-1], event=launch)]
+    assert fold(anew).steps["A"].attempts[-1].launched_at == 160

@@ -1,0 +1,104 @@
+"""The threads that make attempts, stop and clean them, and the box in which what they hand back waits for the loop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import selectors
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, TypeAlias
+
+from localpipe.errors import LocalpipeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from localpipe.core.names import AttemptKey
+    from localpipe.engine.perform import Performer
+    from localpipe.engine.resolve import Attempt
+    from localpipe.scheduling.events import Event
+
+    Message: TypeAlias = Event | BaseException
+
+_MOST_ATTEMPTS = 1024
+_MOST_ORDERS = 32
+_log = logging.getLogger(__name__)
+
+
+@contextmanager
+def working(performer: Performer, bell: int) -> Iterator[Workers]:
+    """Workers for one execution; at the end they are waited for. `bell`: a descriptor that wakes `wait` too."""
+    wake_reader, wake_writer = os.pipe()
+    try:
+        with (
+            ThreadPoolExecutor(_MOST_ATTEMPTS, thread_name_prefix="attempt") as attempts,
+            ThreadPoolExecutor(_MOST_ORDERS, thread_name_prefix="order") as orders,
+            selectors.DefaultSelector() as selector,
+        ):
+            selector.register(bell, selectors.EVENT_READ)
+            selector.register(wake_reader, selectors.EVENT_READ)
+            yield Workers(performer, attempts, orders, selector, wake_writer)
+    finally:
+        os.close(wake_reader)
+        os.close(wake_writer)
+
+
+class Workers:
+    """What the loop asks of its threads. An attempt holds a thread for as long as its job runs or waits for its turn.
+
+    Orders have threads of their own: a stop must not wait behind the jobs that it is to stop. Mutable: holds what was
+    handed back and not yet taken in.
+    """
+
+    def __init__(
+        self,
+        performer: Performer,
+        attempts: ThreadPoolExecutor,
+        orders: ThreadPoolExecutor,
+        selector: selectors.BaseSelector,
+        wake_writer: int,
+    ) -> None:
+        self._performer, self._attempts, self._orders = performer, attempts, orders
+        self._selector, self._wake_writer = selector, wake_writer
+        self._inbox: deque[Message] = deque()
+
+    def make(self, attempt: Attempt) -> None:
+        """Have an attempt made; its facts, or the bug that ended it, are handed back."""
+        self._attempts.submit(self._make, attempt)
+
+    def stop(self, key: AttemptKey, *, kill: bool) -> None:
+        """Have an attempt's job told to stop."""
+        self._orders.submit(_logged, self._performer.stop, key, kill=kill)
+
+    def clean(self, key: AttemptKey) -> None:
+        """Have the traces of an attempt removed."""
+        self._orders.submit(_logged, self._performer.clean, key)
+
+    def wait(self, timeout_seconds: float | None) -> list[Message]:
+        """Block until something is handed back, the bell rings or the time is up; return what was handed back."""
+        for ready, _ in self._selector.select(timeout_seconds):
+            with suppress(BlockingIOError):
+                os.read(ready.fd, 4096)
+        return [self._inbox.popleft() for _ in range(len(self._inbox))]
+
+    def _make(self, attempt: Attempt) -> None:
+        try:
+            self._post(self._performer.make(attempt, self._post))
+        except BaseException as error:  # noqa: BLE001 - raised again in the loop's thread, where it ends the run
+            self._post(error)
+
+    def _post(self, message: Message) -> None:
+        self._inbox.append(message)
+        os.write(self._wake_writer, b"\n")
+
+
+def _logged(action: Callable[..., None], key: AttemptKey, **options: bool) -> None:
+    """Stop or clean an attempt; that it could not be is logged, and never ends the run."""
+    try:
+        action(key, **options)
+    except LocalpipeError as error:
+        _log.warning("%s of %s failed: %s", action.__name__, key, error)
+    except Exception:  # noqa: BLE001 - a bug of ours, told with its traceback where nobody waits for a result
+        _log.exception("%s of %s failed", action.__name__, key)
