@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from localpipe.definition.expression_forms import check_expressions
+from localpipe.definition.expression_forms import check_expressions, unknown_members
 from localpipe.definition.expressions import references
 from localpipe.definition.parse import TRIGGERS, read_definition
 from localpipe.definition.requests import check_request
@@ -85,7 +85,8 @@ def walk_steps(
 def check_definition(
     definition: PipelineDefinition, step_types: Mapping[str, StepKind], model: ServiceModel
 ) -> list[Problem]:
-    """Every problem of what the definition means, step by step in document order, then duplicate names, then the experiment.
+    """Every problem of what the definition means, step by step in document order, then duplicate names, then the
+    configs of the execution.
 
     The form of a branch is its step type's to report.
     """
@@ -94,6 +95,7 @@ def check_definition(
     problems = [problem for step in steps for problem in _check_step(step, scope)]
     problems += duplicate_names(steps)
     problems += _check_values(definition.experiment, "$.PipelineExperimentConfig", scope, None)
+    problems += _check_values(definition.mlflow, "$.MlflowConfig", scope, None)
     return list(dict.fromkeys(problems))
 
 
@@ -112,13 +114,21 @@ def _check_step(step: StepDefinition, scope: Scope) -> Iterator[Problem]:
     if kind is None:
         yield _unknown_type(step, scope.step_types)
     else:
-        yield from _check_arguments(step, kind, scope)
-        yield from kind.check(step)
+        yield from with_own_words(_check_arguments(step, kind, scope), kind.check(step))
+        yield from unknown_members(step.fields, kind.fields, step.path)
         yield from _check_retry_policies(step, kind)
         yield from _check_property_files(step, kind)
     for name, value in step.fields.items():
         yield from _check_values(value, member(step.path, name), scope, step)
     yield from _check_dependencies(step, scope)
+
+
+def with_own_words(problems: Iterable[Problem], own: Iterable[Problem]) -> Iterator[Problem]:
+    """Problems of a step's arguments, then those in its type's own words, which alone speak of the places they name."""
+    own = tuple(own)
+    places = {problem.path for problem in own}
+    yield from (problem for problem in problems if problem.path not in places)
+    yield from own
 
 
 def _unknown_type(step: StepDefinition, step_types: Mapping[str, StepKind]) -> Problem:

@@ -51,7 +51,8 @@ def evaluate_conditions(conditions: JSON, path: str) -> bool:
     """Whether all conditions hold; an empty list does. Their operands are values: every expression has been evaluated.
 
     Numbers compare as numbers, strings by code point, booleans only for equality; nothing is converted. Conditions are
-    looked at from left to right, up to the first that decides. `path` is the JSON path of the list, for errors.
+    looked at from left to right, up to the first that decides; In and NotIn look at every element, so that their order does
+    not matter. `path` is the JSON path of the list, for errors.
 
     Raises ExpressionError, naming both values and their types, for operands that cannot be compared.
     """
@@ -67,7 +68,8 @@ def _holds(condition: JSON, path: str) -> bool:
         return any(_holds(inner, element(at, index)) for index, inner in enumerate(condition["Conditions"]))
     if kind in _MEMBERSHIPS:
         query, values = (condition[key] for key in _in_spelling(condition))
-        return any(_compare("Equals", query, value, path) for value in values) == (kind == "In")
+        matches = [_compare("Equals", query, value, path) for value in values]
+        return any(matches) == (kind == "In")
     return _compare(kind, condition["LeftValue"], condition["RightValue"], path)
 
 

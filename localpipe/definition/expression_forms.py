@@ -13,6 +13,7 @@ from localpipe.definition.expressions import (
     JOIN,
     JSON_GET,
     PropertyFileReference,
+    expression_hint,
     is_expression,
     parse_property_file,
     parse_reference,
@@ -96,7 +97,7 @@ def check_scalar(value: JSON, path: str) -> Iterator[Problem]:
         yield from _check_expression(value, path)
     elif not isinstance(value, str | int | float):
         message = f"{PARSE_PREFIX}Expecting a string, number, boolean or expression; found {kind_of(value)}."
-        yield Problem(path, message, "An expression has exactly one member: Get, Std:Join or Std:JsonGet.")
+        yield Problem(path, message, expression_hint(value))
 
 
 def _check_json_get(body: Mapping[str, JSON], path: str) -> Iterator[Problem]:
@@ -129,9 +130,9 @@ def _check_s3_uri(uri: JSON, path: str) -> Iterator[Problem]:
     yield from check_scalar(uri, path)
     if _holds_json_get(uri):
         yield Problem(path, "the S3Uri of a Std:JsonGet cannot be read by another Std:JsonGet.")
-    elif isinstance(uri, str):
+    elif isinstance(uri, str | int | float):
         try:
-            S3Uri.parse(uri)
+            S3Uri.parse(str(uri))
         except ValueError as error:
             yield Problem(path, f"{error}.")
 

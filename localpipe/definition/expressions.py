@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from localpipe.core.names import S3Uri
 from localpipe.definition.json_paths import read_scalar
 from localpipe.definition.property_paths import PropertyPath, follow, parse_property_path
-from localpipe.definition.wording import element, kind_of, member, scalar_text, shown
+from localpipe.definition.wording import element, kind_of, member, nearest, scalar_text, shown
 from localpipe.errors import ExpressionError
 
 if TYPE_CHECKING:
@@ -110,6 +110,13 @@ def is_expression(value: JSON) -> bool:
     return isinstance(value, dict) and len(value) == 1 and not _EXPRESSIONS.isdisjoint(value)
 
 
+def expression_hint(value: JSON) -> str:
+    """What to tell the author of a value that is no scalar where one is wanted: how it would be an expression."""
+    name = next(iter(value)) if isinstance(value, dict) and len(value) == 1 else ""
+    near = nearest(name, (GET, JOIN, JSON_GET))
+    return f"{f'Did you mean {near!r}? ' if near else ''}An expression has exactly one member: {GET}, {JOIN} or {JSON_GET}."
+
+
 def parse_reference(text: JSON, path: str) -> Reference | None:
     """Read the text of a Get; None if it is none of its forms."""
     match = _GET_TEXT.fullmatch(text) if isinstance(text, str) else None
@@ -172,7 +179,7 @@ def documents_needed(value: JSON, context: EvaluationContext) -> frozenset[S3Uri
 
 def _documents(value: JSON, context: EvaluationContext, path: str) -> Iterator[S3Uri]:
     if isinstance(value, dict):
-        if is_expression(value) and "S3Uri" in (value.get(JSON_GET) or ()):
+        if is_expression(value) and (value.get(JSON_GET) or {}).get("S3Uri") is not None:
             yield _document_uri(value[JSON_GET]["S3Uri"], context, path)
             return
         for key, inner in value.items():

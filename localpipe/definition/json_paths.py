@@ -15,6 +15,7 @@ from jsonpath_ng import Child, Fields, Index, Root
 from jsonpath_ng.exceptions import JSONPathError
 from jsonpath_ng.parser import parse as parse_jsonpath
 
+from localpipe.definition.document import is_unicode, load_json
 from localpipe.definition.wording import kind_of
 from localpipe.errors import ExpressionError
 
@@ -100,27 +101,34 @@ def read_scalar(text: str | None, json_path: str, source: str) -> str | int | fl
     """
     if text is None:
         raise ExpressionError(f"{source} does not exist, so {json_path!r} has no value.")
+    document = _document(text, json_path, source)
     try:
-        document = json.loads(text, parse_constant=_refuse_constant)
         value = _at(document, parse_json_path(json_path))
     except LookupError:
         raise ExpressionError(f"{source} has no value at {json_path!r}. {_listing(document)}") from None
-    except RecursionError:
-        raise ExpressionError(f"{source} is nested too deeply to be read.") from None
-    except json.JSONDecodeError as error:
-        raise ExpressionError(
-            f"{source} is not valid JSON (line {error.lineno}, column {error.colno}: {error.msg}), "
-            f"so {json_path!r} has no value."
-        ) from None
     except ValueError as error:
         raise ExpressionError(f"{source}: {error}") from None
-    if not isinstance(value, str | int | float) or value in _INFINITIES:
+    if not isinstance(value, str | int | float):
         raise ExpressionError(f"{source} has {kind_of(value)} at {json_path!r}, not a scalar. {_listing(document)}")
+    if value in _INFINITIES:
+        raise ExpressionError(f"{source} has a number at {json_path!r} that is too large for a double.")
+    if isinstance(value, str) and not is_unicode(value):
+        raise ExpressionError(
+            f"{source} has a text at {json_path!r} that holds half a surrogate pair, which is no character."
+        )
     return value
 
 
-def _refuse_constant(name: str) -> JSON:
-    raise ValueError(f"it is not valid JSON: {name} is no JSON number.")
+def _document(text: str, json_path: str, source: str) -> JSON:
+    try:
+        return load_json(text)
+    except RecursionError:
+        raise ExpressionError(f"{source} is nested too deeply to be read.") from None
+    except json.JSONDecodeError as error:
+        fault = f"line {error.lineno}, column {error.colno}: {error.msg}"
+    except ValueError as error:
+        fault = str(error)
+    raise ExpressionError(f"{source} is not valid JSON ({fault}), so {json_path!r} has no value.")
 
 
 def _at(document: JSON, keys: KeyPath) -> JSON:

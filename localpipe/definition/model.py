@@ -80,10 +80,12 @@ class StepDefinition:
 class PipelineDefinition:
     """A whole definition, `Version` 2020-12-01. `steps` are the top-level ones, in the author's order.
 
-    `source` is the JSON document it was parsed from. `experiment` is PipelineExperimentConfig or None.
+    `source` is the JSON document it was parsed from. `experiment` is PipelineExperimentConfig, `mlflow` is MlflowConfig;
+    None where they are absent.
     """
 
     source: JSON
     parameters: tuple[Parameter, ...]
     steps: tuple[StepDefinition, ...]
     experiment: JSON
+    mlflow: JSON = None

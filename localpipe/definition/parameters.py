@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from localpipe.definition.wording import did_you_mean
+from localpipe.definition.wording import did_you_mean, kind_of
 from localpipe.errors import ParameterError, Problem
 
 if TYPE_CHECKING:
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 _MOST_VALUES = 200
 _LONGEST_VALUE = 1024
 _EXPECTED = {
+    "String": "a text",
     "Integer": "an integer such as 3",
     "Float": "a number such as 0.5",
     "Boolean": "`true` or `false`",
 }
 
 
-def resolve_parameters(declared: Sequence[Parameter], given: Mapping[str, str | int | float | bool]) -> dict[str, JSON]:
+def resolve_parameters(declared: Sequence[Parameter], given: Mapping[str, JSON]) -> dict[str, JSON]:
     """Return the value of every declared parameter, in the order of declaration.
 
     A value given is taken as its text, as it is on the wire (`True`, `0.5`), and converted to the declared type; a
@@ -38,11 +39,11 @@ def resolve_parameters(declared: Sequence[Parameter], given: Mapping[str, str | 
     values: dict[str, JSON] = {}
     for parameter in declared:
         if parameter.name in given:
-            text = str(given[parameter.name])
-            if problem := _value_problem(parameter, text):
+            value = given[parameter.name]
+            if problem := _kind_problem(parameter, value) or _value_problem(parameter, str(value)):
                 problems.append(problem)
             else:
-                values[parameter.name] = _CONVERSIONS[parameter.type](text)
+                values[parameter.name] = _CONVERSIONS[parameter.type](str(value))
         elif parameter.default is None:
             problems.append(_undefined(parameter))
         else:
@@ -72,6 +73,14 @@ def _undefined(parameter: Parameter) -> Problem:
         f"Parameter '{parameter.name}' is undefined.",
         f"It has no default: give a value of type {parameter.type}.{allowed}",
     )
+
+
+def _kind_problem(parameter: Parameter, value: JSON) -> Problem | None:
+    """A value has a text on the wire if it is a scalar."""
+    if isinstance(value, str | int | float):
+        return None
+    message = f"Unexpected type for parameter '{parameter.name}': {kind_of(value)} is no {parameter.type}."
+    return Problem(parameter.path, message, f"Give {_EXPECTED[parameter.type]}.")
 
 
 def _value_problem(parameter: Parameter, text: str) -> Problem | None:

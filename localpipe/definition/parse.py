@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from localpipe.core.jobspec import PropertyFileSpec
 from localpipe.definition.document import read_document
+from localpipe.definition.expression_forms import check_scalar
 from localpipe.definition.model import CacheConfig, Dependency, Parameter, PipelineDefinition, RetryPolicy, StepDefinition
 from localpipe.definition.reader import Reader
 from localpipe.definition.wording import PARSE_PREFIX, did_you_mean, kind_of, member, scalar_text, shown
@@ -35,6 +36,11 @@ EXCEPTION_TYPES = (
 )
 
 _TOP_LEVEL = ("Version", "Metadata", "Parameters", "PipelineExperimentConfig", "MlflowConfig", "Steps")
+_CONFIGS: Mapping[str, tuple[str, ...]] = {
+    "PipelineExperimentConfig": ("ExperimentName", "TrialName"),
+    "MlflowConfig": ("MlflowResourceArn", "MlflowExperimentName"),
+}
+"""Follows: service.md section 1.1."""
 _STEP_MEMBERS = (
     "Name",
     "Type",
@@ -89,15 +95,33 @@ def read_definition(source: str | bytes | Mapping[str, JSON]) -> tuple[PipelineD
     version = reader.text("Version")
     if version not in {None, VERSION}:
         reader.report(f"version {shown(version)} is not known.", f"Write {VERSION!r}.", at="Version")
-    for name in ("Metadata", "PipelineExperimentConfig", "MlflowConfig"):
-        if name in reader.members:
-            Reader(reader.members[name], member("$", name), problems, name)
+    if "Metadata" in reader.members:
+        Reader(reader.members["Metadata"], "$.Metadata", problems, "Metadata")
+    for name, settings in _CONFIGS.items():
+        _check_config(reader, name, settings)
     parameters = _parameters(reader)
     steps = parse_step_list(reader.members.get("Steps", []), "$.Steps", problems)
     if reader.is_object and reader.members.get("Steps", []) == []:
         reader.report(f"{PARSE_PREFIX}The definition has no steps.", "Add Steps, a list of at least one.")
-    experiment = reader.members.get("PipelineExperimentConfig")
-    return PipelineDefinition(source=document, parameters=parameters, steps=steps, experiment=experiment), problems
+    definition = PipelineDefinition(
+        source=document,
+        parameters=parameters,
+        steps=steps,
+        experiment=reader.members.get("PipelineExperimentConfig"),
+        mlflow=reader.members.get("MlflowConfig"),
+    )
+    return definition, problems
+
+
+def _check_config(definition: Reader, name: str, settings: tuple[str, ...]) -> None:
+    """Report what is wrong with a config of the execution: an object whose members take text or an expression."""
+    if name not in definition.members:
+        return
+    reader = Reader(definition.members[name], member(definition.path, name), definition.problems, name)
+    reader.only(*settings)
+    for setting in settings:
+        if setting in reader.members:
+            reader.problems.extend(check_scalar(reader.members[setting], member(reader.path, setting)))
 
 
 def parse_step_list(value: JSON, path: str, problems: list[Problem]) -> tuple[StepDefinition, ...]:
@@ -237,18 +261,19 @@ def _parameter(value: JSON, path: str, problems: list[Problem]) -> Parameter | N
         remedy = did_you_mean(parameter_type, PARAMETER_TYPES)
         reader.report(f"{shown(parameter_type)} is no parameter type.", remedy, at="Type")
         parameter_type = "String"
-    enum = _enum_values(reader) if "EnumValues" in reader.members else None
+    enum = _enum_values(reader)
     default = _default(reader, parameter_type, enum)
     return Parameter(name=name, type=parameter_type, default=default, enum=enum, path=path) if name is not None else None
 
 
-def _enum_values(parameter: Reader) -> tuple[str, ...]:
+def _enum_values(parameter: Reader) -> tuple[str, ...] | None:
+    """None where any value will do: without a list, or with an empty one."""
     values = parameter.items("EnumValues")
     for value, path in values:
         if not isinstance(value, str):
             found = f"{kind_of(value)}: {shown(value)}"
             parameter.problems.append(Problem(path, f"{PARSE_PREFIX}an enum value is a string; found {found}."))
-    return tuple(value for value, _ in values if isinstance(value, str))
+    return tuple(value for value, _ in values if isinstance(value, str)) or None
 
 
 def _default(parameter: Reader, parameter_type: str, enum: tuple[str, ...] | None) -> JSON:
@@ -262,7 +287,7 @@ def _default(parameter: Reader, parameter_type: str, enum: tuple[str, ...] | Non
         message = f"the default has {len(default)} characters; at most {_LONGEST_PARAMETER_TEXT} are allowed."
         parameter.report(message, at="DefaultValue")
     elif enum is not None and scalar_text(default) not in enum:
-        remedy = f"Allowed are {', '.join(map(repr, enum)) or 'no values'}."
+        remedy = f"Allowed are {', '.join(map(repr, enum))}."
         parameter.report(f"the default {shown(default)} is not among the EnumValues.", remedy, at="DefaultValue")
     return default
 

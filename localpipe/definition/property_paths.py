@@ -27,6 +27,7 @@ NAME_MEMBERS = ("OutputName", "InputName", "ChannelName", "MetricName", "Contain
 _REPEATED = frozenset({"ProcessingInputs", "ProcessingOutputConfig", "Environment", "HyperParameters", "InputDataConfig"})
 """Members of a request to which the service adds no elements of its own: absent there, empty in the Describe response."""
 
+_AGGREGATES = frozenset({"structure", "list", "map"})
 _ABSENT = object()
 _PART = re.compile(
     r"\.(?P<member>[^.\[\]]+)|\[(?P<index>\d+)\]|\['(?P<single>.*?)'\]|\[\"(?P<double>.*?)\"\]", re.DOTALL | re.ASCII
@@ -98,7 +99,8 @@ def _present(document: JSON, part: str | int) -> str:
     if isinstance(document, dict):
         return did_you_mean(str(part), document)
     if isinstance(document, list):
-        return did_you_mean(str(part), element_names(document)) or f"It has {len(document)} elements."
+        names = [] if isinstance(part, int) else element_names(document)
+        return did_you_mean(str(part), names) or f"It has {len(document)} elements."
     return "It is a single value."
 
 
@@ -141,7 +143,12 @@ def missing_element(shape_name: str | None, path: PropertyPath, request: JSON, m
 
 
 def _lack(elements: JSON, part: str | int) -> str | None:
-    """What there is instead of an element of a list or map (None: an empty one); None if it is there or may be."""
+    """What there is instead of an element of a list or map (None: an empty one); None if it is there or may be.
+
+    Of what is neither, as it should be, nothing is said.
+    """
+    if not isinstance(elements, dict | list | None):
+        return None
     size = len(elements or ())
     if isinstance(part, int):
         return None if part < size else f"It has {size}."
@@ -177,6 +184,19 @@ def check_property_path(
             return f"{before!r} has no {_described(part)}. {_instead(shapes[shape_name], part, shapes)}".rstrip()
         shape_name = inner
     return None
+
+
+def not_a_scalar(shape_name: str | None, path: PropertyPath, model: ServiceModel) -> str | None:
+    """What is wrong with a path that `check_property_path` takes, but that leads to more than one value; None if nothing.
+
+    An expression only stands for a scalar. Follows: service.md sections 1.6, 2.1.
+    """
+    reached = property_shape(shape_name, path, model) if shape_name else None
+    shape = model["shapes"][reached] if reached else None
+    if shape is None or shape["type"] not in _AGGREGATES:
+        return None
+    hint = _instead(shape, "", model["shapes"])
+    return f"{format_property_path(path)!r} is no single value. {hint}"
 
 
 def _inner_shape(shape: JSON, part: str | int, shapes: Mapping[str, JSON]) -> str | None:

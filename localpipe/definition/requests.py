@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from localpipe.core.work import create_refused
-from localpipe.definition.expressions import GET, JOIN, is_expression
+from localpipe.definition.expressions import GET, JOIN, expression_hint, is_expression
 from localpipe.definition.wording import (
     EXPECTING_ARRAY,
     EXPECTING_OBJECT,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from localpipe.definition.property_paths import ServiceModel
 
 StaticTypes: TypeAlias = Callable[["JSON"], "str | None"]
-"""From an expression to its type before anything runs (`String`, `Integer`, `Float`, `Boolean`; `List`, ...).
+"""From an expression to its type before anything runs: `String`, `Integer`, `Float` or `Boolean`.
 
 None: not known until it is evaluated.
 """
@@ -48,7 +48,7 @@ _SCALAR_TYPES: Mapping[str, str] = {
     "double": "Float",
     "boolean": "Boolean",
 }
-_LOOSE_MAPS = frozenset({"HyperParameters"})
+LOOSE_MAPS = frozenset({"HyperParameters"})
 """Maps whose string values take references of any type. UNVERIFIED; SDK v3 emits such (service.md 2.3, 13 no. 7)."""
 
 _LISTED_ENUM_VALUES = 12
@@ -58,9 +58,12 @@ _FLOAT_TEXT = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def static_type(shape: JSON) -> str | None:
-    """The type of a value of this shape as the service names it (`String`, `List`); None for a timestamp: not known."""
+    """The type of a scalar of this shape as the service names it (`String`); None for a timestamp: not known.
+
+    Of a list, map or structure, too: it is no value of an expression, which `property_paths.not_a_scalar` says.
+    """
     kind: str = shape["type"]
-    return None if kind == "timestamp" else _SCALAR_TYPES.get(kind, kind.capitalize())
+    return None if kind == "timestamp" else _SCALAR_TYPES.get(kind)
 
 
 def check_request(
@@ -177,15 +180,15 @@ class _Checker:
             at = member(path, key)
             yield from _check_scalar(key_shape, self.shapes[key_shape], key, at)
             if inner is not None:
-                yield from self.check(value_shape, inner, at, loose=shape_name in _LOOSE_MAPS)
+                yield from self.check(value_shape, inner, at, loose=shape_name in LOOSE_MAPS)
 
     def _clash(self, shape: JSON, value: JSON, path: str, *, loose: bool) -> Iterator[Problem]:
         found, wanted = self.static_types(value), _SCALAR_TYPES[shape["type"]]
-        is_text = wanted == "String" and found in _SCALAR_TYPES.values()
-        if found in {None, wanted} or (found, wanted) == ("Integer", "Float") or (loose and is_text):
+        castable = wanted == "String"
+        if found in {None, wanted} or (found, wanted) == ("Integer", "Float") or (loose and castable):
             return
         message = f"Cannot assign property reference [{_reference_text(value)}] to argument of type [{wanted}]."
-        cast = ' Cast it: {"Std:Join": {"On": "", "Values": [...]}}, in the SDK `.to_string()`.' if is_text else ""
+        cast = ' Cast it: {"Std:Join": {"On": "", "Values": [...]}}, in the SDK `.to_string()`.' if castable else ""
         yield Problem(path, message, f"It is of type {found}.{cast}")
 
 
@@ -210,7 +213,8 @@ def _check_scalar(shape_name: str, shape: JSON, value: JSON, path: str) -> Itera
     fitted = _fit_scalar(shape["type"], value)
     if fitted is None:
         wanted = _SCALAR_TYPES[shape["type"]]
-        yield Problem(path, f"{PARSE_PREFIX}Expecting {wanted}; found {kind_of(value)}: {shown(value)}.")
+        remedy = expression_hint(value) if isinstance(value, dict) else ""
+        yield Problem(path, f"{PARSE_PREFIX}Expecting {wanted}; found {kind_of(value)}: {shown(value)}.", remedy)
     elif isinstance(fitted, str):
         yield from _check_text(shape_name, shape, fitted, path)
     elif not isinstance(fitted, bool):

@@ -19,7 +19,7 @@ from localpipe.definition.expressions import (
     PropertyReference,
     parse_reference,
 )
-from localpipe.definition.property_paths import check_property_path, missing_element, property_shape
+from localpipe.definition.property_paths import check_property_path, missing_element, not_a_scalar, property_shape
 from localpipe.definition.requests import static_type
 from localpipe.definition.wording import did_you_mean
 from localpipe.errors import Problem
@@ -129,6 +129,7 @@ class Scope:
             return
         wrong = check_property_path(kind.properties_shape, properties, self.model, kind.extra_properties)
         wrong = wrong or missing_element(kind.properties_shape, properties, step.arguments, self.model)
+        wrong = wrong or not_a_scalar(kind.properties_shape, properties, self.model)
         if wrong:
             yield Problem(path, f"step {target!r} ({step.type}): {wrong}")
 

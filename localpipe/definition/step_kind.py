@@ -27,6 +27,9 @@ class StepKind(Protocol):
     extra_properties: ClassVar[tuple[str, ...]]
     """Top-level members that property paths may name besides those of the shape (`Outcome`)."""
 
+    fields: ClassVar[tuple[str, ...]]
+    """Step-level members that only some types have (`FunctionArn`). Follows: service.md section 1.3."""
+
     job_name_argument: ClassVar[str | None]
     """The argument that names the job and may be left out in a definition (`ProcessingJobName`), or None."""
 

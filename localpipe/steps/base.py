@@ -47,6 +47,7 @@ class LeafStep:
     request_shape: ClassVar[str | None] = None
     properties_shape: ClassVar[str | None] = None
     extra_properties: ClassVar[tuple[str, ...]] = ()
+    fields: ClassVar[tuple[str, ...]] = ()
     job_name_argument: ClassVar[str | None] = None
     retryable: ClassVar[bool] = False
     can_be_depended_on: ClassVar[bool] = True

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from localpipe.core.work import Failure, Immediate
 from localpipe.definition.expression_forms import check_scalar, unknown_members
 from localpipe.definition.wording import scalar_text
+from localpipe.errors import Problem
 from localpipe.jobs.requests import REASON_LIMIT
 from localpipe.steps.base import InstantStep
 
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
     from localpipe.core import JSON
     from localpipe.core.work import ResolvedStep, Work
     from localpipe.definition.model import StepDefinition
-    from localpipe.errors import Problem
 
 _MESSAGE = "ErrorMessage"
+_LONGEST_MESSAGE = 3072
+"""Follows: service.md section 1.2."""
 
 
 class FailStep(InstantStep):
@@ -31,13 +33,17 @@ class FailStep(InstantStep):
         """Arguments hold an ErrorMessage, a text or an expression, or nothing."""
         path = f"{step.path}.Arguments"
         yield from unknown_members(step.arguments, (_MESSAGE,), path)
-        if step.arguments.get(_MESSAGE) is not None:
-            yield from check_scalar(step.arguments[_MESSAGE], f"{path}.{_MESSAGE}")
+        message = step.arguments.get(_MESSAGE)
+        if message is not None:
+            yield from check_scalar(message, f"{path}.{_MESSAGE}")
+        if isinstance(message, str) and len(message) > _LONGEST_MESSAGE:
+            fault = f"the message has {len(message)} characters; at most {_LONGEST_MESSAGE} are allowed."
+            yield Problem(f"{path}.{_MESSAGE}", fault)
 
     def work(self, step: ResolvedStep) -> Work:
-        """Fail. An empty message is no FailureReason."""
+        """Fail. An empty message is no FailureReason; one that expressions made too long is cut."""
         value = step.arguments.get(_MESSAGE)
-        message = "" if value is None else scalar_text(value)
+        message = "" if value is None else scalar_text(value)[:_LONGEST_MESSAGE]
         return Immediate(outcome=Failure(reason=message[:REASON_LIMIT], properties={_MESSAGE: message}, ends_execution=True))
 
     def metadata(self, properties: JSON) -> JSON:

@@ -123,8 +123,8 @@ def test_step_type_that_there_is_not(model: JSON) -> None:
         (
             "Steps.Prep.ProcessingOutputConfig.Outputs",
             (
-                "Cannot assign property reference [Steps.Prep.ProcessingOutputConfig.Outputs] to argument of type [String]. "
-                "It is of type List."
+                "step 'Prep' (Processing): 'ProcessingOutputConfig.Outputs' is no single value. "
+                "It is a list: write [0].OutputName, for example."
             ),
         ),
         (
@@ -228,6 +228,42 @@ def test_experiment_config_may_name_parameters_but_no_step(model: JSON) -> None:
     assert problems_of(model, processing(), PipelineExperimentConfig=experiment) == [
         "$.PipelineExperimentConfig.ExperimentName: there is no parameter 'E'. The definition declares no parameters.",
         "$.PipelineExperimentConfig.TrialName: step 'Prep' has no values yet when the execution starts.",
+    ]
+
+
+def test_mlflow_config_may_name_parameters(model: JSON) -> None:
+    mlflow = {"MlflowResourceArn": get("Parameters.M"), "MlflowExperimentName": get("Execution.PipelineName")}
+    assert problems_of(model, processing(), MlflowConfig=mlflow) == [
+        "$.MlflowConfig.MlflowResourceArn: there is no parameter 'M'. The definition declares no parameters."
+    ]
+
+
+def test_member_of_another_step_type_is_unknown(model: JSON) -> None:
+    assert problems_of(model, {**fail(), "FunctionArn": "arn"}) == [
+        "$.Steps[0].FunctionArn: Unable to parse pipeline definition. Cannot parse object, unknown property 'FunctionArn'."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("ProcessingOutputConfig", "Choose one of 'Outputs', 'KmsKeyId'."),
+        (
+            "ProcessingOutputConfig.Outputs['train']",
+            "Choose one of 'OutputName', 'S3Output', 'FeatureStoreOutput', 'AppManaged'.",
+        ),
+        ("Environment", "It is a map: name a key."),
+    ],
+)
+def test_expression_stands_for_a_scalar_wherever_it_is(text: str, hint: str, model: JSON) -> None:
+    whole = get(f"Steps.Prep.{text}")
+    operand = {"Type": "Equals", "LeftValue": whole, "RightValue": 1}
+    message = {"Std:Join": {"On": "", "Values": [whole]}}
+    stop = {"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": message}}
+    wrong = f"step 'Prep' (Processing): {text!r} is no single value. {hint}"
+    assert problems_of(model, processing(environment={}), condition(conditions=[operand]), stop) == [
+        f"$.Steps[1].Arguments.Conditions[0].LeftValue: {wrong}",
+        f"$.Steps[2].Arguments.ErrorMessage['Std:Join'].Values[0]: {wrong}",
     ]
 
 

@@ -69,6 +69,10 @@ def test_not_and_or_nest() -> None:
             {"Type": "Not", "Condition": {"Type": "In", "QueryValue": 1, "Values": ["a"]}},
             'Equals at $.C[0].Condition cannot compare 1 (a number) with "a" (a string).',
         ),
+        (
+            {"Type": "In", "QueryValue": "a", "Values": ["a", 1]},
+            'Equals at $.C[0] cannot compare "a" (a string) with 1 (a number).',
+        ),
     ],
 )
 def test_values_that_cannot_be_compared_are_named(condition: JSON, message: str) -> None:

@@ -118,7 +118,7 @@ def test_text_is_never_interpolated() -> None:
             (
                 "Steps.Prep.ProcessingOutputConfig.Outputs[2] has no value: "
                 "'ProcessingOutputConfig.Outputs' has no index [2]. "
-                "Choose one of 'train', 'test'. It is referred to at $.Arguments."
+                "It has 2 elements. It is referred to at $.Arguments."
             ),
         ),
         (
@@ -155,6 +155,7 @@ def test_documents_needed_are_the_s3_objects_that_json_get_reads() -> None:
     ]
     assert documents_needed(value, CONTEXT) == {S3Uri("b", "text"), S3Uri("b", "r.json")}
     assert documents_needed({"S3Uri": "s3://b/x"}, CONTEXT) == frozenset()
+    assert documents_needed({"Std:JsonGet": {**REPORT, "S3Uri": None}}, CONTEXT) == frozenset()
 
 
 def test_json_get_of_what_is_no_s3_uri_names_it() -> None:
@@ -212,6 +213,10 @@ def test_json_get_of_what_is_no_s3_uri_names_it() -> None:
         (
             {"Std:JsonGet": {"S3Uri": "b/r.json", "Path": "a"}},
             "$['Std:JsonGet'].S3Uri: 'b/r.json' is not an S3 URI (s3://bucket/key).",
+        ),
+        (
+            {"Std:JsonGet": {"S3Uri": 3, "Path": "a"}},
+            "$['Std:JsonGet'].S3Uri: '3' is not an S3 URI (s3://bucket/key).",
         ),
         (
             get("Steps.Eval.PropertyFiles.R"),

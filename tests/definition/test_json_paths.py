@@ -91,7 +91,11 @@ def test_quoted_names_may_hold_any_character() -> None:
                 "so 'a' has no value."
             ),
         ),
-        ('{"a": NaN}', "a", "file: it is not valid JSON: NaN is no JSON number."),
+        ('{"a": NaN}', "a", "file is not valid JSON (NaN is no JSON number), so 'a' has no value."),
+        ('\ufeff{"a": 1}', "a", "file is not valid JSON (it begins with a byte order mark (BOM)), so 'a' has no value."),
+        ("9" * 5000, "a", "file is not valid JSON (it has a number of 5000 digits), so 'a' has no value."),
+        ('{"a": 1e999}', "a", "file has a number at 'a' that is too large for a double."),
+        ('{"a": "\\ud800"}', "a", "file has a text at 'a' that holds half a surrogate pair, which is no character."),
         ("[" * 100_000, "a", "file is nested too deeply to be read."),
         (None, "a", "file does not exist, so 'a' has no value."),
     ],

@@ -102,3 +102,15 @@ def test_limits_of_a_start_request() -> None:
     ]
     many = [declared(f"P{n}") for n in range(201)]
     assert problems_of(many, **{p.name: "x" for p in many}) == ["Parameters: 201 values are given; at most 200 are taken."]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "problem"),
+    [
+        ("String", None, "null is no String. Give a text."),
+        ("String", ["a"], "a list is no String. Give a text."),
+        ("Integer", {"a": 1}, "an object is no Integer. Give an integer such as 3."),
+    ],
+)
+def test_value_that_is_no_scalar_is_refused(kind: str, value: JSON, problem: str) -> None:
+    assert problems_of([declared("P", kind)], P=value) == [f"$.Parameters[0]: Unexpected type for parameter 'P': {problem}"]

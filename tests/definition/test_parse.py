@@ -97,7 +97,7 @@ def test_malformed_json_is_one_problem_with_line_and_column() -> None:
         ('{"Steps": NaN}', "NaN is no JSON number"),
         ('{"Steps": 1e999}', "too large for a double"),
         ('{"Steps": "\\ud800"}', "surrogate"),
-        ('{"Steps": ' + "9" * 5000 + "}", "It is not valid JSON"),
+        ('{"Steps": ' + "9" * 5000 + "}", "It is not valid JSON: it has a number of 5000 digits."),
         (" " * 1_048_577, "at most 1048576 are allowed"),
         ({"Steps": {1, 2}}, "It is not valid JSON"),
         ("3", "Expecting start of Json Object."),
@@ -229,6 +229,11 @@ def test_parameters_are_read() -> None:
     )
 
 
+def test_parameter_with_an_empty_list_of_values_takes_any() -> None:
+    definition = read({"Steps": [a_step()], "Parameters": [{"Name": "P", "DefaultValue": "a", "EnumValues": []}]})
+    assert definition.parameters[0].enum is None
+
+
 def test_parameters_that_contradict_themselves_are_refused() -> None:
     parameters = [
         {"Name": "S", "DefaultValue": "c", "EnumValues": ["a", "b"]},
@@ -268,6 +273,22 @@ def test_wrong_kinds_are_refused_where_they_stand() -> None:
             "$.Steps[0].PropertyFiles[0]: Unable to parse pipeline definition. Expecting start of Json Object. "
             "A property file is an object; found a number: 3."
         ),
+    ]
+
+
+def test_config_of_the_execution_has_known_members_that_are_scalars() -> None:
+    configs = {
+        "PipelineExperimentConfig": {"ExperimentNam": "e", "TrialName": ["t"]},
+        "MlflowConfig": {"Get": "Parameters.P"},
+    }
+    unknown = "Unable to parse pipeline definition. Cannot parse object, unknown property"
+    assert problems_of({"Steps": [a_step()], **configs}) == [
+        f"$.PipelineExperimentConfig.ExperimentNam: {unknown} 'ExperimentNam'. Did you mean 'ExperimentName'?",
+        (
+            "$.PipelineExperimentConfig.TrialName: Unable to parse pipeline definition. Expecting a string, number, boolean "
+            "or expression; found a list. An expression has exactly one member: Get, Std:Join or Std:JsonGet."
+        ),
+        f"$.MlflowConfig.Get: {unknown} 'Get'. Choose one of 'MlflowResourceArn', 'MlflowExperimentName'.",
     ]
 
 

@@ -130,6 +130,7 @@ OUTPUTS = {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "train"}, {"Out
         ({"Environment": {"HOPE": {"Get": "Parameters.N"}}}, ".Environment['HOPE']", None),
         ({"ProcessingInputs": [{"InputName": {"Get": "Parameters.N"}}]}, ".ProcessingInputs['x']", None),
         ({}, ".StoppingCondition.MaxRuntimeInSeconds", None),
+        ({"ProcessingOutputConfig": {"Outputs": 3}}, ".ProcessingOutputConfig.Outputs['train']", None),
     ],
 )
 def test_an_element_that_the_request_does_not_have_is_missing(

@@ -8,8 +8,9 @@ from localpipe.errors import ExpressionError, JobFailed
 
 ROLE = "arn:aws:iam::123456789012:role/Role"
 PROCESSING, TRAINING = "CreateProcessingJobRequest", "CreateTrainingJobRequest"
-TYPES = {"S": "String", "I": "Integer", "F": "Float", "B": "Boolean", "L": "List"}
+TYPES = {"S": "String", "I": "Integer", "F": "Float", "B": "Boolean"}
 BAD = "Unable to parse pipeline definition. "
+ONE_MEMBER = "An expression has exactly one member: Get, Std:Join or Std:JsonGet."
 CAST = 'Cast it: {"Std:Join": {"On": "", "Values": [...]}}, in the SDK `.to_string()`.'
 
 
@@ -139,13 +140,17 @@ def test_what_the_service_takes_has_no_problem(shape: str, arguments: JSON, mode
             ],
         ),
         (
-            processing(Environment={"A-B": "x", "C": {"d": 1}}),
+            processing(Environment={"A-B": "x", "C": {"d": 1}, "D": {"get": "Parameters.S"}}),
             [
                 (
                     f"$.Environment.A-B: {BAD}Model Validation failed: Value 'A-B' for 'ProcessingEnvironmentKey' failed to "
                     "satisfy regular expression pattern: [a-zA-Z_][a-zA-Z0-9_]*"
                 ),
-                f'$.Environment.C: {BAD}Expecting String; found an object: {{"d": 1}}.',
+                f'$.Environment.C: {BAD}Expecting String; found an object: {{"d": 1}}. {ONE_MEMBER}',
+                (
+                    f'$.Environment.D: {BAD}Expecting String; found an object: {{"get": "Parameters.S"}}. '
+                    f"Did you mean 'Get'? {ONE_MEMBER}"
+                ),
             ],
         ),
     ],
@@ -185,22 +190,13 @@ def test_parameter_that_is_no_text_is_refused_where_text_is_wanted(name: str, ki
     ]
 
 
-@pytest.mark.parametrize("name", ["S", "F", "B", "L"])
+@pytest.mark.parametrize("name", ["S", "F", "B"])
 def test_parameter_that_is_no_integer_is_refused_where_one_is_wanted(name: str, model: JSON) -> None:
     assert problems_of(PROCESSING, processing(cluster={"InstanceCount": parameter(name)}), model) == [
         (
             "$.ProcessingResources.ClusterConfig.InstanceCount: "
             f"Cannot assign property reference [Parameters.{name}] to argument of type [Integer]. "
             f"It is of type {TYPES[name]}."
-        )
-    ]
-
-
-def test_reference_to_a_whole_list_is_no_hyperparameter(model: JSON) -> None:
-    assert problems_of(TRAINING, training(HyperParameters={"a": parameter("L")}), model) == [
-        (
-            "$.HyperParameters.a: Cannot assign property reference [Parameters.L] to argument of type [String]. "
-            "It is of type List."
         )
     ]
 

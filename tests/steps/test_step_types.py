@@ -289,6 +289,15 @@ def test_a_fail_step_ends_the_execution_with_its_message(arguments: JSON, messag
     assert step_types()["Fail"].metadata(failure.properties) == {"Fail": {"ErrorMessage": message}}
 
 
+def test_a_fail_message_has_at_most_3072_characters() -> None:
+    fail = step_types()["Fail"]
+    assert list(fail.check(written("Fail", {"ErrorMessage": "x" * 3072}))) == []
+    (problem,) = fail.check(written("Fail", {"ErrorMessage": "x" * 3073}))
+    assert str(problem) == ("$.Steps[3].Arguments.ErrorMessage: the message has 3073 characters; at most 3072 are allowed.")
+    failure = Failure(reason="x" * 1024, properties={"ErrorMessage": "x" * 3072}, ends_execution=True)
+    assert fail.work(resolved("Fail", {"ErrorMessage": "x" * 4000})) == Immediate(outcome=failure)
+
+
 def test_a_fail_message_is_a_text_or_an_expression() -> None:
     fail = step_types()["Fail"]
     assert list(fail.check(written("Fail", {"ErrorMessage": {"Get": "Parameters.X"}}))) == []
