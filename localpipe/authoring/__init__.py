@@ -1,10 +1,12 @@
 """From an author's pipeline.py or Pipeline object to a definition."""
 
-from localpipe.authoring.script import AuthoredDefinition, choose_python, definition_from_script
+from localpipe.authoring.outcome import AuthoredDefinition
+from localpipe.authoring.script import Asked, choose_python, definition_from_script
 from localpipe.authoring.target import SdkPipeline, compile_pipeline, load_target
 from localpipe.authoring.templates import write_template
 
 __all__ = [
+    "Asked",
     "AuthoredDefinition",
     "SdkPipeline",
     "choose_python",

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localpipe.authoring.localpipe_launcher.redirect import ENDPOINT_VARIABLE
+from localpipe.authoring.localpipe_launcher.redirect import ENDPOINT_VARIABLE, WANTED_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +36,7 @@ _REMOVED = frozenset(
         "ALL_PROXY",
         "NO_PROXY",
         ENDPOINT_VARIABLE,  # of a compilation around this one
+        WANTED_VARIABLE,
     }
 )
 _REMOVED_PREFIXES = ("AWS_BEARER_TOKEN_", "AWS_CONTAINER_", "AWS_ENDPOINT_URL")

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from localpipe.authoring.environment import authoring_environment, config_text
+from localpipe.authoring.local_mode import without_local_instances
 from localpipe.authoring.localpipe_launcher.redirect import Redirection
 from localpipe.authoring.names import pipeline_name
-from localpipe.authoring.script import AuthoredDefinition, choose_python, definition_from_script
+from localpipe.authoring.outcome import AuthoredDefinition
+from localpipe.authoring.script import Asked, choose_python, definition_from_script
 from localpipe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     from localpipe.core.names import Identity
     from localpipe.core.ports import ObjectStore
 
+NOTHING_ASKED = Asked()
 _DICT_NAME = "pipeline"
+_SCRIPTS = frozenset({".py", ".ipynb"})
 _LONGEST_SHOWN = 200
 _BEGINNING_OF_JSON = re.compile(r'\ufeff?\s*\{\s*["}]')
 _GIVE = "give a path, a dict (json.loads) or a Pipeline object"
@@ -46,44 +50,36 @@ def load_target(
     identity: Identity,
     environ: Mapping[str, str],
     python: str | None = None,
-    pipeline: str | None = None,
-    arguments: Mapping[str, JSON] | None = None,
+    asked: Asked = NOTHING_ASKED,
 ) -> AuthoredDefinition:
     """The definition that a target stands for.
 
-    A path to `*.json`: a definition, named after the file. A path to `*.py`: a script (`python`, `pipeline`,
-    `arguments`: see `choose_python`, `definition_from_script`). A mapping: a definition named `pipeline`. A `Pipeline`
-    object of the SDK: compiled in this process. Raises UsageError for anything else, AuthoringError for a script without a
-    pipeline, NotSupported.
+    A path to `*.json`: a definition, named after the file. A path to `*.py` or `*.ipynb`: a script (`python`: see
+    `choose_python`). A mapping: a definition named `pipeline`. A `Pipeline` object of the SDK: compiled in this process.
+    Raises UsageError for anything else, AuthoringError for a script without a pipeline, NotSupported.
     """
     if isinstance(target, Mapping):
-        _refuse_arguments(arguments)
+        _refuse(asked)
         return AuthoredDefinition(definition=json.dumps(target), pipeline_name=_DICT_NAME)
     if isinstance(target, SdkPipeline):
-        _refuse_arguments(arguments)
+        _refuse(asked)
         return compile_pipeline(target, store=store, identity=identity)
     path = _path_of(target)
-    if path.suffix != ".py":
-        _refuse_arguments(arguments)
+    if path.suffix not in _SCRIPTS:
+        _refuse(asked)
     _require_file(path)
     if path.suffix == ".json":
         return AuthoredDefinition(definition=_read(path), pipeline_name=pipeline_name(path.stem))
-    if path.suffix != ".py":
-        raise UsageError(f"{path} is neither a pipeline script (.py) nor a definition (.json).")
+    if path.suffix not in _SCRIPTS:
+        raise UsageError(f"{path} is neither a pipeline script (.py, .ipynb) nor a definition (.json).")
     return definition_from_script(
-        path,
-        python=choose_python(python, environ),
-        store=store,
-        identity=identity,
-        environ=environ,
-        pipeline=pipeline,
-        arguments=arguments,
+        path, python=choose_python(python, environ), store=store, identity=identity, environ=environ, asked=asked
     )
 
 
-def _refuse_arguments(arguments: Mapping[str, JSON] | None) -> None:
-    if arguments:
-        raise UsageError(f"Only get_pipeline() of a script (.py) takes arguments: {', '.join(arguments)}.")
+def _refuse(asked: Asked) -> None:
+    if asked.flags():
+        raise UsageError(f"Only a script (.py, .ipynb) takes {asked.flags()}.")
 
 
 def _path_of(target: object) -> Path:
@@ -126,7 +122,8 @@ def compile_pipeline(pipeline: SdkPipeline, *, store: ObjectStore, identity: Ide
         config_file = ours.directory / "aws-config"
         config_file.write_text(config_text(os.environ), encoding="utf-8")
         with _environment(authoring_environment(os.environ, ours.endpoint, config_file)), Redirection(ours.endpoint):
-            return AuthoredDefinition(definition=pipeline.definition(), pipeline_name=pipeline.name)
+            definition = without_local_instances(pipeline.definition())
+            return AuthoredDefinition(definition=definition, pipeline_name=pipeline.name)
 
 
 @contextmanager

@@ -1,4 +1,6 @@
-"""The AWS endpoint of scripts and jobs: S3 whole and the few calls of STS, IAM and (while a pipeline is defined) SageMaker.
+"""The AWS endpoint of scripts and jobs: S3 whole and the few calls of STS, IAM and, while a pipeline is defined, SageMaker.
+
+Then Lambda too takes functions, so that the steps that would call them are told by name that they are not supported.
 
 A request belongs to the service in its credential scope, else in `X-Amz-Target`; one with neither is S3's (presigned or
 unsigned). Whatever is not served is refused by name. Follows: service.md section 9.4.
@@ -10,14 +12,14 @@ import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs, quote, unquote
 from xml.sax.saxutils import escape
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from localpipe.errors import StoreError
-from localpipe.server.capture import CallRefused
+from localpipe.server.capture import CallRefused, missing_code
 from localpipe.server.s3_messages import foreign_key_text
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 CALL_HEADER = "x-localpipe-call"
 """`<service>:<Operation>`, sent by the redirection in the author's process; other clients do not send it."""
 
+_FUNCTION_PATH = re.compile(r"/2015-03-31/functions(?:/(?P<name>[^/]+)/code)?")
 _CBOR_PATH = re.compile(r"/service/[^/]+/operation/(?P<operation>\w+)")
 _SCOPE = re.compile(r"Credential=(?P<key>[^/]+)/\d{8}/[^/]+/(?P<service>[^/]+)/aws4_request")
 _REQUEST_ID = "00000000-0000-0000-0000-000000000000"
@@ -54,6 +57,7 @@ class Call:
     operation: str
     name: str
     access_key: str
+    path: str
     content_type: str
     body: bytes
     form: Mapping[str, str]
@@ -64,7 +68,8 @@ class Services:
     """What is served besides S3, to requests whose credential carries `access_key`.
 
     `sagemaker`: its operations by name. `session_name`: of the role session that the caller is. `served_to`: who is
-    refused what is not served, as the end of a sentence.
+    refused what is not served, as the end of a sentence. `authoring`: whatever else of SageMaker the caller describes is
+    not there, and Lambda says that it has made the functions it is given.
     """
 
     identity: Identity
@@ -72,6 +77,7 @@ class Services:
     session_name: str
     served_to: str
     sagemaker: Mapping[str, Callable[[JSON], JSON]]
+    authoring: bool
 
 
 def authoring_services(identity: Identity, access_key: str, sagemaker: Mapping[str, Callable[[JSON], JSON]]) -> Services:
@@ -82,12 +88,20 @@ def authoring_services(identity: Identity, access_key: str, sagemaker: Mapping[s
         session_name="localpipe",
         served_to="while a pipeline is compiled",
         sagemaker=sagemaker,
+        authoring=True,
     )
 
 
 def job_services(identity: Identity, access_key: str) -> Services:
     """What a job is served: it can ask who it is. Its session has the name that SageMaker gives."""
-    return Services(identity=identity, access_key=access_key, session_name="SageMaker", served_to="to jobs", sagemaker={})
+    return Services(
+        identity=identity,
+        access_key=access_key,
+        session_name="SageMaker",
+        served_to="to jobs",
+        sagemaker={},
+        authoring=False,
+    )
 
 
 def aws_app(s3: ASGIApp, services: Services) -> ASGIApp:
@@ -130,6 +144,7 @@ def read_call(service: str, method: str, path: str, headers: Mapping[str, str], 
         operation=operation,
         name=headers.get(CALL_HEADER) or f"{service}:{operation or f'{method} {path}'}",
         access_key=match["key"] if match else "",
+        path=path,
         content_type=content_type,
         body=body,
         form=form,
@@ -141,15 +156,29 @@ def answer(call: Call, services: Services) -> Response:
     if call.access_key != services.access_key:
         return error_response(call, "InvalidClientTokenId", foreign_key_text(call.access_key))
     try:
-        if call.service == "sagemaker" and call.operation in services.sagemaker:
-            return _json_response(services.sagemaker[call.operation](json.loads(call.body or b"{}")))
-        if (call.service, call.operation) in _QUERY_OPERATIONS:
-            return _xml_response(call.operation, _QUERY_OPERATIONS[call.service, call.operation](call.form, services))
+        return _served(call, services) or _not_served(call, services)
     except CallRefused as refused:
         return error_response(call, refused.code, refused.message)
     except StoreError as error:
         return error_response(call, "ValidationException", str(error))
+
+
+def _served(call: Call, services: Services) -> Response | None:
+    """The response of the operation; None if it is not served. Raises CallRefused, StoreError."""
+    if call.service == "sagemaker" and call.operation in services.sagemaker:
+        return _json_response(services.sagemaker[call.operation](json.loads(call.body or b"{}")))
+    if services.authoring and call.name in _FUNCTION_CALLS:
+        return _json_response(_put_function(call, services.identity))
+    if (call.service, call.operation) in _QUERY_OPERATIONS:
+        return _xml_response(call.operation, _QUERY_OPERATIONS[call.service, call.operation](call.form, services))
+    return None
+
+
+def _not_served(call: Call, services: Services) -> Response:
     message = f"localpipe does not serve {call.name} {services.served_to}"
+    missing = missing_code(call.operation) if services.authoring and call.service == "sagemaker" else None
+    if missing:
+        return error_response(call, missing, f"{message}: nothing that it could describe is there")
     return error_response(call, "UnsupportedOperation", message)
 
 
@@ -159,6 +188,19 @@ def _get_caller_identity(_form: Mapping[str, str], services: Services) -> str:
     role_name = identity.role_arn.rpartition("/")[2]
     arn = f"arn:aws:sts::{identity.account}:assumed-role/{role_name}/{session_name}"
     return f"<Arn>{escape(arn)}</Arn><UserId>AROALOCALPIPE:{session_name}</UserId><Account>{identity.account}</Account>"
+
+
+def _assume_role(form: Mapping[str, str], services: Services) -> str:
+    """The caller's own credentials: every role may be assumed, and none may do more than another."""
+    role_name, session_name = form.get("RoleArn", "").rpartition("/")[2], form.get("RoleSessionName", "")
+    arn = f"arn:aws:sts::{services.identity.account}:assumed-role/{role_name}/{session_name}"
+    key = services.access_key
+    return (
+        f"<Credentials><AccessKeyId>{key}</AccessKeyId><SecretAccessKey>{key}</SecretAccessKey>"
+        f"<SessionToken>{key}</SessionToken><Expiration>2100-01-01T00:00:00Z</Expiration></Credentials>"
+        f"<AssumedRoleUser><AssumedRoleId>AROALOCALPIPE:{escape(session_name)}</AssumedRoleId>"
+        f"<Arn>{escape(arn)}</Arn></AssumedRoleUser>"
+    )
 
 
 def _get_role(form: Mapping[str, str], services: Services) -> str:
@@ -174,13 +216,32 @@ def _get_role(form: Mapping[str, str], services: Services) -> str:
     )
 
 
+def _say_nothing(_form: Mapping[str, str], _services: Services) -> str:
+    """A policy of a role changes nothing: roles are not enforced."""
+    return ""
+
+
 def _simulate_principal_policy(_form: Mapping[str, str], _services: Services) -> str:
     return "<EvaluationResults/><IsTruncated>false</IsTruncated>"
 
 
+def _put_function(call: Call, identity: Identity) -> JSON:
+    """A function that is made or gets other code, as far as the SDKs read it. It is named by its name or its ARN."""
+    match = _FUNCTION_PATH.fullmatch(unquote(call.path))
+    in_path = match["name"] if match else None
+    name = (in_path or json.loads(call.body)["FunctionName"]).rpartition(":")[2]
+    return {"FunctionName": name, "FunctionArn": f"arn:aws:lambda:{identity.region}:{identity.account}:function:{name}"}
+
+
+_FUNCTION_CALLS = frozenset({"lambda:CreateFunction", "lambda:UpdateFunctionCode"})
+
 _QUERY_OPERATIONS = {
     ("sts", "GetCallerIdentity"): _get_caller_identity,
+    ("sts", "AssumeRole"): _assume_role,
     ("iam", "GetRole"): _get_role,
+    ("iam", "CreateRole"): _get_role,
+    ("iam", "AttachRolePolicy"): _say_nothing,
+    ("iam", "PutRolePolicy"): _say_nothing,
     ("iam", "SimulatePrincipalPolicy"): _simulate_principal_policy,
 }
 

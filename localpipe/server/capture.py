@@ -18,6 +18,36 @@ if TYPE_CHECKING:
     from localpipe.core import JSON
     from localpipe.core.ports import ObjectStore
 
+_INVALID_IF_MISSING = frozenset(
+    {
+        "DescribeAlgorithm",
+        "DescribeCodeRepository",
+        "DescribeEndpoint",
+        "DescribeEndpointConfig",
+        "DescribeInferenceComponent",
+        "DescribeModel",
+        "DescribeModelPackage",
+        "DescribeNotebookInstance",
+        "DescribeNotebookInstanceLifecycleConfig",
+        "DescribeProject",
+        "DescribeSubscribedWorkteam",
+        "DescribeWorkforce",
+        "DescribeWorkteam",
+    }
+)
+"""Describe operations for which botocore's model of SageMaker declares no ResourceNotFound."""
+
+
+def missing_code(operation: str) -> str | None:
+    """The error code of a Describe operation for what is not there; None for an operation that describes nothing.
+
+    Scripts look for what may or may not be there, as AWS's image building template does for its images, and go on without.
+    Assumed for `_INVALID_IF_MISSING`: they answer as DescribeModelPackageGroup does.
+    """
+    if not operation.startswith("Describe"):
+        return None
+    return "ValidationException" if operation in _INVALID_IF_MISSING else "ResourceNotFound"
+
 
 class CallRefused(Exception):
     """The call is answered with an AWS error: `code` and `message`."""

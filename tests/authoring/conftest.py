@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from authoring_support import ROLE, TINY_SDK, Author
 
-from localpipe.authoring import AuthoredDefinition, load_target
+from localpipe.authoring import Asked, AuthoredDefinition, load_target
 from localpipe.core import JSON
 from localpipe.core.names import Identity, S3Uri
 from localpipe.store import LocalStore
@@ -31,10 +31,9 @@ def author(store: LocalStore, identity: Identity, tmp_path: Path) -> Author:
     def run(
         text: str,
         *,
-        pipeline: str | None = None,
         path: str = "work/script.py",
         environ: Mapping[str, str] | None = None,
-        arguments: Mapping[str, JSON] | None = None,
+        **asked: JSON,
     ) -> AuthoredDefinition:
         script = tmp_path / path
         script.parent.mkdir(parents=True, exist_ok=True)
@@ -45,8 +44,7 @@ def author(store: LocalStore, identity: Identity, tmp_path: Path) -> Author:
             identity=identity,
             environ={**os.environ, "PYTHONPATH": str(TINY_SDK), **(environ or {})},
             python=sys.executable,
-            pipeline=pipeline,
-            arguments=arguments,
+            asked=Asked(**asked),
         )
 
     return run

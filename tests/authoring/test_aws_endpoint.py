@@ -56,6 +56,29 @@ def test_iam_knows_every_role_and_sagemaker_may_assume_it(identity: Identity) ->
 
 
 @pytest.mark.usefixtures("redirected")
+def test_a_role_that_a_script_makes_for_itself_is_there_and_its_policies_are_taken() -> None:
+    iam = client("iam")
+    assert iam.create_role(RoleName="Mine", AssumeRolePolicyDocument="{}")["Role"]["Arn"].endswith(":role/Mine")
+    iam.attach_role_policy(RoleName="Mine", PolicyArn="arn:aws:iam::aws:policy/AmazonSageMakerFullAccess")
+    iam.put_role_policy(RoleName="Mine", PolicyName="extra", PolicyDocument="{}")
+
+
+@pytest.mark.usefixtures("redirected")
+def test_a_script_that_assumes_a_role_reaches_the_endpoint_with_its_credentials(ours: Compilation) -> None:
+    taken = client("sts").assume_role(RoleArn="arn:aws:iam::123456789012:role/Deployer", RoleSessionName="ci")
+    assert taken["AssumedRoleUser"]["Arn"] == "arn:aws:sts::123456789012:assumed-role/Deployer/ci"
+    credentials = taken["Credentials"]
+    assert credentials["AccessKeyId"] == ours.endpoint.access_key
+    s3 = client(
+        "s3",
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
+    )
+    s3.put_object(Bucket="mine", Key="a", Body=b"text")
+
+
+@pytest.mark.usefixtures("redirected")
 def test_s3_is_the_local_store(store: LocalStore) -> None:
     s3 = client("s3", config=Config(s3={"addressing_style": "virtual"}))
     s3.create_bucket(Bucket="mine")
@@ -82,12 +105,7 @@ def test_a_hard_coded_bucket_is_there_once_something_is_put_into_it(store: Local
     [
         ("sagemaker", "create_processing_job", None, "sagemaker:CreateProcessingJob"),  # JSON
         ("ssm", "get_parameter", {"Name": "p"}, "ssm:GetParameter"),  # JSON
-        (
-            "sts",
-            "assume_role",
-            {"RoleArn": "arn:aws:iam::1:role/R23456789", "RoleSessionName": "se"},
-            "sts:AssumeRole",
-        ),  # query
+        ("sts", "get_session_token", {}, "sts:GetSessionToken"),  # query
         ("ec2", "describe_vpcs", {}, "ec2:DescribeVpcs"),  # EC2's query
         ("lambda", "list_functions", {}, "lambda:ListFunctions"),  # REST and JSON
         ("route53", "list_hosted_zones", {}, "route53:ListHostedZones"),  # REST and XML
@@ -110,6 +128,35 @@ def test_a_call_that_is_not_served_fails_naming_the_operation(
         getattr(client(service), operation)(**arguments)
     assert error.value.response["Error"]["Code"] == "UnsupportedOperation"
     assert error.value.response["Error"]["Message"] == f"localpipe does not serve {named} while a pipeline is compiled"
+
+
+@pytest.mark.usefixtures("redirected")
+def test_a_script_that_looks_for_an_image_of_its_project_goes_on_without() -> None:
+    sagemaker = client("sagemaker")
+    with pytest.raises(sagemaker.exceptions.ResourceNotFound) as error:
+        sagemaker.describe_image_version(ImageName="sagemaker-p-1-processing-imagebuild")
+    assert error.value.response["Error"]["Message"] == (
+        "localpipe does not serve sagemaker:DescribeImageVersion while a pipeline is compiled: "
+        "nothing that it could describe is there"
+    )
+
+
+@pytest.mark.usefixtures("redirected")
+def test_what_no_describe_operation_says_by_not_found_is_invalid() -> None:
+    with pytest.raises(ClientError) as error:
+        client("sagemaker").describe_endpoint(EndpointName="live")
+    assert error.value.response["Error"]["Code"] == "ValidationException"
+
+
+@pytest.mark.usefixtures("redirected")
+def test_lambda_takes_a_function_so_that_the_step_that_calls_it_is_refused_by_name() -> None:
+    functions, arn = client("lambda"), "arn:aws:lambda:eu-west-1:123456789012:function:notify"
+    made = functions.create_function(
+        FunctionName="notify", Role="arn:aws:iam::123456789012:role/R", Code={"ZipFile": b"zip"}, Handler="f.h"
+    )
+    assert made["FunctionArn"] == arn
+    assert functions.update_function_code(FunctionName="notify", ZipFile=b"zip")["FunctionArn"] == arn
+    assert functions.update_function_code(FunctionName=arn, ZipFile=b"zip")["FunctionArn"] == arn
 
 
 def test_a_caller_without_the_secret_is_refused(ours: Compilation) -> None:

@@ -74,6 +74,17 @@ def test_an_error_of_the_hidden_sitecustomize_is_told_as_ever(tmp_path: Path) ->
     assert "goes on" in child("print('goes on')", tmp_path)
 
 
+def test_a_child_that_waits_for_the_execution_it_started_is_ended_there(author: Author, tmp_path: Path) -> None:
+    child_script = tmp_path / "child.py"
+    child_script.write_text(
+        IMPORT + "import boto3\npipeline = Pipeline('P')\npipeline.upsert('arn:aws:iam::123456789012:role/R')\n"
+        "arn = pipeline.start({'A': '1'})\n"
+        "while True: boto3.client('sagemaker').describe_pipeline_execution(PipelineExecutionArn=arn)\n"
+    )
+    authored = author(f"import subprocess, sys\nsubprocess.run([sys.executable, {str(child_script)!r}], check=True)\n")
+    assert (authored.pipeline_name, authored.parameters) == ("P", {"A": "1"})
+
+
 def test_the_script_itself_is_redirected_once(author: Author) -> None:
     authored = author(
         IMPORT + "import sys, botocore.client\n"

@@ -77,8 +77,9 @@ def test_a_script_imports_from_its_folder_its_package_the_working_folder_and_its
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert package_of(script) == ("pipelines.abalone", tmp_path / "project" / "src")
     assert project_root(script.parent) == tmp_path / "project"
-    assert search_path(script) == [
+    assert search_path(script, ["/site-packages"]) == [
         str(script.parent),
+        "/site-packages",
         str(tmp_path / "project" / "src"),
         str(tmp_path / "elsewhere"),
         str(tmp_path / "project"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from authoring_support import ROLE, Author
 
-from localpipe.authoring import choose_python, load_target
+from localpipe.authoring import Asked, choose_python, load_target
 from localpipe.core.names import Identity
 from localpipe.errors import AuthoringError, NotSupported, UsageError
 from localpipe.store import LocalStore
@@ -125,15 +125,32 @@ def test_a_syntax_error_shows_its_line(author: Author) -> None:
         author("x = 1\ndef broken(:\n")
 
 
-def test_an_unserved_call_fails_in_the_authors_line(author: Author) -> None:
-    with pytest.raises(AuthoringError) as error:
+def test_an_unserved_call_is_refused_by_name_with_the_authors_line(author: Author, tmp_path: Path) -> None:
+    with pytest.raises(NotSupported) as error:
         author("import boto3\nboto3.client('ssm').get_parameter(Name='p')\n")
-    assert "boto3.client('ssm').get_parameter(Name='p')" in str(error.value)
-    assert str(error.value).endswith(
-        "An error occurred (UnsupportedOperation) when calling the GetParameter operation: "
-        "localpipe does not serve ssm:GetParameter while a pipeline is compiled"
+    script = tmp_path / "work" / "script.py"
+    assert str(error.value) == (
+        f"ssm:GetParameter, which {script} asks for while its pipeline is compiled, is not supported. No call reaches AWS: "
+        "take the value from a variable (--env K=V) or from an argument of the script (-- ARGS).\n"
+        f'  File "{script}", line 2, in <module>\n'
+        "    boto3.client('ssm').get_parameter(Name='p')"
     )
-    assert "localpipe_launcher" not in str(error.value)
+
+
+def test_a_job_that_is_started_while_the_pipeline_is_compiled_is_refused(author: Author) -> None:
+    text = (
+        "import boto3\nclient = boto3.client('sagemaker')\ntry:\n    client.create_training_job("
+        "TrainingJobName='j', RoleArn='arn:aws:iam::123456789012:role/R',"
+        "OutputDataConfig={'S3OutputPath': 's3://b'}, StoppingCondition={})\n"
+        "except Exception:\n    raise ValueError('wrapped')\n"
+    )
+    with pytest.raises(NotSupported) as error:
+        author(text)
+    assert "sagemaker:CreateTrainingJob, which" in str(error.value)
+    assert (
+        "is not supported. No job runs while a pipeline is compiled: give what makes the step a PipelineSession; the "
+        "pipeline runs the job.\n"
+    ) in str(error.value)
 
 
 def test_a_python_without_the_sdk_is_told_how_to_get_it(author: Author) -> None:
@@ -237,7 +254,7 @@ def test_what_cannot_be_a_target_is_named(target: object, message: str, store: L
     [
         ("", "is a directory. Name the script or the definition in it, such as "),
         ("absent.py", "There is no file "),
-        ("data.csv", "is neither a pipeline script (.py) nor a definition (.json)."),
+        ("data.csv", "is neither a pipeline script (.py, .ipynb) nor a definition (.json)."),
     ],
 )
 def test_other_targets_are_refused(name: str, message: str, store: LocalStore, identity: Identity, tmp_path: Path) -> None:
@@ -351,7 +368,9 @@ def test_arguments_that_nobody_takes_are_refused(author: Author) -> None:
     own = IMPORT + "def get_pipeline(region): return Pipeline('P')\n"
     with pytest.raises(AuthoringError, match=r"get_pipeline\(\) of .*script.py does not take regoin\. It takes: region\.$"):
         author(own, arguments={"regoin": "x"})
-    with pytest.raises(AuthoringError, match=r"has no get_pipeline\(\) that could take what --arg gives: a\.$"):
+    with pytest.raises(
+        AuthoringError, match=r"has no get_pipeline\(\) that could take what --arg gives: a\. Name another by --function"
+    ):
         author(IMPORT + "p = Pipeline('P')\n", arguments={"a": "x"})
 
 
@@ -383,8 +402,10 @@ def test_a_script_that_wants_arguments_is_told_how_to_go_on(author: Author) -> N
     text = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--bucket', required=True)\np.parse_args()\n"
     with pytest.raises(AuthoringError) as error:
         author(text)
-    assert "wants arguments on its command line, and is given none" in str(error.value)
-    assert str(error.value).endswith("or define get_pipeline(), whose arguments are given by --arg Name=Value.")
+    assert str(error.value).endswith(
+        " wants arguments on its command line, and is given none; what it says about them is above. Type them at the end, "
+        "after two dashes: `-- ARGS`. Or name the function that makes the pipeline by --function."
+    )
     assert "Traceback" not in str(error.value)
 
 
@@ -395,5 +416,163 @@ def test_a_definition_may_begin_with_a_byte_order_mark(store: LocalStore, identi
 
 
 def test_only_a_script_takes_arguments(store: LocalStore, identity: Identity) -> None:
-    with pytest.raises(UsageError, match=r"^Only get_pipeline\(\) of a script \(\.py\) takes arguments: a\.$"):
-        load_target({}, store=store, identity=identity, environ={}, arguments={"a": 1})
+    with pytest.raises(UsageError, match=r"^Only a script \(\.py, \.ipynb\) takes --arg\.$"):
+        load_target({}, store=store, identity=identity, environ={}, asked=Asked(arguments={"a": 1}))
+
+
+PARSER = (
+    IMPORT + "import argparse\n"
+    "def main():\n"
+    "    parser = argparse.ArgumentParser()\n"
+    "    parser.add_argument('--name', required=True)\n"
+    "    Pipeline(parser.parse_args().name).upsert('arn:aws:iam::123456789012:role/R')\n"
+)
+
+
+@pytest.mark.parametrize("end", ["main()\n", "if __name__ == '__main__':\n    main()\n"])
+def test_a_script_is_given_the_arguments_of_its_command_line(author: Author, end: str) -> None:
+    assert author(PARSER + end, script_arguments=("--name", "Given")).pipeline_name == "Given"
+
+
+def test_arguments_that_the_script_refuses_are_told(author: Author) -> None:
+    with pytest.raises(AuthoringError, match=r"refuses the arguments that it is given after `--`; what it says .* above\.$"):
+        author(PARSER + "main()\n", script_arguments=("--nmae", "Given"))
+
+
+def test_a_script_that_reads_its_arguments_by_place_is_told_to_be_given_some(author: Author) -> None:
+    with pytest.raises(AuthoringError, match="wants arguments on its command line, and is given none"):
+        author("import sys\nname = sys.argv[1]\n")
+
+
+def test_a_script_with_arguments_runs_once_and_its_main_block_wins_over_get_pipeline(author: Author, tmp_path: Path) -> None:
+    authored = author(
+        IMPORT + f"import sys\nopen({str(tmp_path / 'runs')!r}, 'a').write('x')\n"
+        "def get_pipeline(region): return Pipeline('Guessed')\n"
+        "if __name__ == '__main__':\n    print(Pipeline(sys.argv[1]).definition())\n",
+        script_arguments=("Mine",),
+    )
+    assert authored.pipeline_name == "Mine"
+    assert (tmp_path / "runs").read_text() == "x"
+
+
+def test_without_arguments_a_script_sees_its_own_path_alone(author: Author) -> None:
+    text = IMPORT + "import sys\nassert sys.argv == [__file__], sys.argv\np = Pipeline('P')\n"
+    assert author(text).pipeline_name == "P"
+
+
+@pytest.mark.parametrize(
+    "head", ["create_pipeline(region)", "build_my_pipeline(region)", "pipeline(region)", "make(region) -> Pipeline"]
+)
+def test_the_only_function_that_evidently_makes_the_pipeline_is_called(author: Author, head: str) -> None:
+    text = "from __future__ import annotations\n" + IMPORT + f"def helper(): ...\ndef {head}: return Pipeline(region)\n"
+    assert author(text).pipeline_name == "eu-west-1"
+
+
+def test_of_several_functions_one_is_named(author: Author) -> None:
+    text = IMPORT + "def create_pipeline(): return Pipeline('A')\ndef make_pipeline(size): return [Pipeline(f'B{size}')]\n"
+    with pytest.raises(
+        AuthoringError, match=r"several functions .*: create_pipeline, make_pipeline\. Name .* by --function\.$"
+    ):
+        author(text)
+    assert author(text, function="make_pipeline", arguments={"size": "3"}).pipeline_name == "B3"
+    with pytest.raises(AuthoringError, match=r"no function of the name .* It has create_pipeline, make_pipeline\.$"):
+        author(text, function="mak_pipeline")
+    with pytest.raises(AuthoringError, match=r"^make_pipeline\(\) of .* no value for: size\. Give them by --arg"):
+        author(text, function="make_pipeline")
+
+
+def test_a_function_that_is_named_is_asked_before_the_variables(author: Author) -> None:
+    text = IMPORT + "p = Pipeline('Variable')\ndef other(): return Pipeline('Other')\n"
+    assert author(text, function="other").pipeline_name == "Other"
+
+
+def test_a_function_that_returns_no_pipeline_is_named(author: Author) -> None:
+    with pytest.raises(AuthoringError, match=r"made no pipeline; create_pipeline\(\) returned none\. Define get_pipeline"):
+        author(IMPORT + "def create_pipeline(**kwargs): return 1\n")
+
+
+def test_the_main_block_is_asked_before_a_function_that_only_has_such_a_name(author: Author) -> None:
+    text = (
+        IMPORT + "def create_pipeline(name): return Pipeline(name)\n"
+        "if __name__ == '__main__':\n    create_pipeline('Main').upsert('arn:aws:iam::123456789012:role/R')\n"
+    )
+    assert author(text).pipeline_name == "Main"
+
+
+def test_a_folder_of_the_project_that_is_named_as_the_sdk_hides_it_only_where_python_finds_it_first(
+    author: Author, tmp_path: Path
+) -> None:
+    folder = tmp_path / "sagemaker"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (tmp_path / "pyproject.toml").touch()
+    assert author(IMPORT + "p = Pipeline('P')\n").pipeline_name == "P"
+    assert author(IMPORT + "p = Pipeline('P')\n", path="sagemaker/pipeline.py").pipeline_name == "P"
+
+
+def test_a_script_that_changes_its_directory_begins_anew_where_it_began(author: Author, tmp_path: Path) -> None:
+    (tmp_path / "work" / "inner").mkdir(parents=True)
+    authored = author(
+        IMPORT + "import os\nbefore = os.getcwd()\nos.chdir(os.path.dirname(__file__) + '/inner')\n"
+        "if __name__ == '__main__':\n"
+        "    Pipeline('Same' if before != os.getcwd() else 'Moved').upsert('arn:aws:iam::123456789012:role/R')\n"
+    )
+    assert authored.pipeline_name == "Same"
+
+
+def test_line_endings_byte_order_marks_and_odd_folders_do_not_matter(author: Author) -> None:
+    text = "\ufeff" + IMPORT + "from pathlib import Path\np = Pipeline(Path(__file__).parent.name[:2])\n"
+    assert author(text.replace("\n", "\r\n"), path='It\'s "mine"/pipe line.py').pipeline_name == "It"
+
+
+SKIPPED = "The notebook's `!pip install -U sagemaker` did not run: do it in the Python of the script if it is needed."
+
+
+def test_a_script_exported_from_a_notebook_does_without_its_commands(author: Author, tmp_path: Path) -> None:
+    authored = author(
+        f"#!/usr/bin/env python\n# coding: utf-8\n\n# In[1]:\nimport os\nos.chdir({str(tmp_path)!r})\n"
+        "get_ipython().system('pip install -U sagemaker')\nget_ipython().run_line_magic('matplotlib', 'inline')\n"
+        "get_ipython().run_cell_magic('writefile', 'step.py', 'print(1)\\n')\n" + IMPORT + "display(1)\np = Pipeline('P')\n"
+    )
+    assert (authored.pipeline_name, authored.notes) == ("P", (SKIPPED,))
+    assert (tmp_path / "step.py").read_text() == "print(1)\n"
+
+
+def test_what_only_a_notebook_has_is_told(author: Author) -> None:
+    with pytest.raises(
+        AuthoringError, match=r"AttributeError: localpipe runs no notebook: get_ipython\(\)\.kernel is not there$"
+    ):
+        author("get_ipython().kernel\n")
+
+
+def a_notebook(*cells: str) -> str:
+    rows = [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]
+    return json.dumps({"cells": [{"cell_type": "markdown", "source": ["# A pipeline"]}, *rows]})
+
+
+def test_a_notebook_runs_its_code_cells(author: Author, tmp_path: Path) -> None:
+    text = a_notebook(
+        f"import os\nos.chdir({str(tmp_path)!r})",
+        "!pip install -U sagemaker\nlines = !ls\n%matplotlib inline\n" + IMPORT + "assert lines == []",
+        "%%time\np = Pipeline('Noted')\nx = '''\n%s\n''' % 1\n",
+        "%%writefile step.py\nprint(1)\n",
+        "p.definition()",
+    )
+    authored = author(text, path="work/mine.ipynb")
+    assert authored.pipeline_name == "Noted"
+    assert authored.notes == (
+        SKIPPED,
+        "The notebook's `!ls` did not run: do it in the Python of the script if it is needed.",
+    )
+    assert (tmp_path / "step.py").read_text() == "print(1)\n"
+
+
+def test_an_error_in_a_notebook_shows_the_line_of_its_code(author: Author) -> None:
+    with pytest.raises(AuthoringError, match=r'mine\.ipynb", line 2, in fetch\n    return 1 / 0\n'):
+        author(a_notebook("def fetch():\n    return 1 / 0\n", "fetch()"), path="mine.ipynb")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"worksheets": []}'])
+def test_what_is_no_notebook_is_told(author: Author, text: str) -> None:
+    with pytest.raises(AuthoringError, match=r"mine\.ipynb is no notebook of version 4"):
+        author(text, path="mine.ipynb")

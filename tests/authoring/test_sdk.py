@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -70,9 +71,10 @@ def connections(tmp_path: Path) -> Callable[[], list[JSON]]:
 def compiled(store: LocalStore, identity: Identity, home: Path, tmp_path: Path) -> Compile:
     """Compiles a script as an author with credentials would, recording the connections."""
 
-    def compile_script(script: Path, sdk: str) -> AuthoredDefinition:
+    def compile_script(script: Path, sdk: str, **variables: str) -> AuthoredDefinition:
         environ = {
             **os.environ,
+            **variables,
             **REAL_LOOKING,
             "HOME": str(home),
             "PYTHONPATH": str(TESTS / "recording"),
@@ -150,6 +152,17 @@ def test_a_script_that_upserts_starts_and_waits_under_a_named_profile(
         "Parameters that the script starts the pipeline with: Alpha.",
     )
     assert only_loopback(connections())
+
+
+@pytest.mark.parametrize("sdk", ["v2", "v3"])
+def test_a_script_for_the_sdks_local_mode_makes_the_same_definition_and_starts_nothing(sdk: str, compiled: Compile) -> None:
+    def arguments(**variables: str) -> str:
+        authored = compiled(TESTS / "scripts" / f"local_{sdk}.py", sdk, **variables)
+        assert authored.pipeline_name == "Local"
+        return re.sub(r"job-\d+", "job", authored.definition)
+
+    local = arguments(SESSION="LocalPipelineSession", INSTANCE="local")
+    assert json.loads(local) == json.loads(arguments(SESSION="PipelineSession", INSTANCE="ml.m5.large"))
 
 
 @pytest.mark.parametrize("sdk", ["v2", "v3"])

@@ -16,10 +16,17 @@ _ENDPOINT = os.environ.get("_LOCALPIPE_ENDPOINT")
 if _ENDPOINT and sys.version_info >= (3, 7):
     sys.path.insert(0, os.path.dirname(_FOLDER))  # noqa: PTH120 - the same
     try:
-        from localpipe_launcher.redirect import Endpoint, Redirection  # type: ignore[import-not-found] # found by the line above
+        from localpipe_launcher.redirect import (  # type: ignore[import-not-found] # found by the line above
+            WANTED_VARIABLE,
+            Endpoint,
+            Redirection,
+        )
+        from localpipe_launcher.waiting import NothingToWaitFor  # type: ignore[import-not-found] # the same
     finally:
         del sys.path[0]
-    Redirection(Endpoint.from_text(_ENDPOINT)).__enter__()
+    _waiting = NothingToWaitFor(os.environ.get(WANTED_VARIABLE) or None, lambda: os._exit(0))
+    _waiting.install()
+    Redirection(Endpoint.from_text(_ENDPOINT), _waiting.before_call).__enter__()
 
 sys.path[:] = [_entry for _entry in sys.path if _entry != _FOLDER]
 _ours = sys.modules.pop("sitecustomize")

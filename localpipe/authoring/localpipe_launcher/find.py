@@ -1,4 +1,4 @@
-"""Finds the pipelines that a script made, and calls its `get_pipeline` with values by name."""
+"""Finds the pipelines that a script made, and calls the function that makes one with values by name."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 PIPELINE_MODULES = ("sagemaker.workflow.pipeline", "sagemaker.mlops.workflow.pipeline")
 """Where the class `Pipeline` is: SDK v2, SDK v3."""
+
+GET_PIPELINE = "get_pipeline"
+"""The function of AWS's MLOps seed template."""
+
+MAKER_NAME = re.compile(r"((get|create|build|make|define)_(\w+_)?)?pipeline")
+"""How a function is named that evidently makes a pipeline."""
 
 PARAMETER_VALUES: Mapping[str, str] = {
     "region": "region",
@@ -37,7 +43,7 @@ PARAMETER_VALUES: Mapping[str, str] = {
     "pipeline_session": "session",
     "session": "session",
 }
-"""Parameter of a `get_pipeline` → which of our values it takes. The first names are those of AWS's MLOps seed template."""
+"""Parameter of the function → which of our values it takes. The first names are those of AWS's MLOps seed template."""
 
 GUESSES: tuple[tuple[str, str], ...] = (
     (r"boto3?_sess(ion)?$", "boto_session"),
@@ -55,8 +61,25 @@ GIVEN_DESPITE_NONE = frozenset({"region", "role", "bucket"})
 """Values given also where the signature's default is None; the other defaults are the author's choice."""
 
 
+class FunctionNotFound(Exception):
+    """The script has no function of the name asked for. `names`: those that evidently make a pipeline."""
+
+    def __init__(self, wanted: str, names: Iterable[str]) -> None:
+        self.wanted = wanted
+        self.names = tuple(names)
+        super().__init__(wanted)
+
+
+class SeveralFunctions(Exception):
+    """Several functions (`names`) evidently make a pipeline."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = tuple(names)
+        super().__init__(", ".join(self.names))
+
+
 class UnknownParameters(Exception):
-    """`get_pipeline` has parameters without default (`names`) that nobody gives a value."""
+    """The function has parameters without default (`names`) that nobody gives a value."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = tuple(names)
@@ -64,7 +87,7 @@ class UnknownParameters(Exception):
 
 
 class UnknownArguments(Exception):
-    """The user gives arguments (`names`) that `get_pipeline` does not take. `taken`: its own; None: there is no function."""
+    """The user gives arguments (`names`) that the function does not take. `taken`: its own; None: there is no function."""
 
     def __init__(self, names: Iterable[str], taken: Iterable[str] | None) -> None:
         self.names = tuple(names)
@@ -97,8 +120,11 @@ class Recorder:
 
 def is_pipeline(value: Any) -> bool:
     """Whether a value is a `Pipeline` of an SDK that is loaded."""
-    classes = tuple(cls for cls in (loaded(module, "Pipeline") for module in PIPELINE_MODULES) if cls is not None)
-    return isinstance(value, classes)
+    return isinstance(value, _pipeline_classes())
+
+
+def _pipeline_classes() -> tuple[type, ...]:
+    return tuple(cls for cls in (loaded(module, "Pipeline") for module in PIPELINE_MODULES) if cls is not None)
 
 
 def by_name(pipelines: Iterable[Any]) -> dict[str, Any]:
@@ -111,17 +137,54 @@ def module_level(module: ModuleType) -> dict[str, Any]:
     return by_name(value for value in vars(module).values() if is_pipeline(value))
 
 
-def get_pipeline_of(module: ModuleType, *, imported: bool) -> Callable[..., Any] | None:
-    """The module's `get_pipeline`, None if it has none. `imported`: one that it imports counts too."""
-    function = getattr(module, "get_pipeline", None)
-    own = getattr(function, "__module__", None) == module.__name__
-    return function if callable(function) and (own or imported) else None
+def own_get_pipeline(module: ModuleType) -> Callable[..., Any] | None:
+    """The `get_pipeline` that the module itself defines, None if it has none."""
+    function = getattr(module, GET_PIPELINE, None)
+    return function if _is_own(function, module) else None
 
 
-def call_get_pipeline(function: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """What a `get_pipeline` returns, by name; empty if that is no pipeline."""
-    pipeline = function(**arguments)
-    return by_name([pipeline] if is_pipeline(pipeline) else [])
+def function_of(module: ModuleType, name: str | None) -> Callable[..., Any] | None:
+    """The function of the name, or the one that evidently makes the pipeline: None if there is none.
+
+    That is the module's own `get_pipeline`; else the only one of its own that is named like one or annotated to return a
+    Pipeline; else a `get_pipeline` that it imports. Raises FunctionNotFound, SeveralFunctions.
+    """
+    if name is not None:
+        function = getattr(module, name, None)
+        if not callable(function):
+            raise FunctionNotFound(name, evident_makers(module))
+        return function  # type: ignore[no-any-return] # whatever the author gave the name
+    makers = evident_makers(module)
+    if GET_PIPELINE in makers:
+        return makers[GET_PIPELINE]
+    if len(makers) > 1:
+        raise SeveralFunctions(makers)
+    imported = getattr(module, GET_PIPELINE, None)
+    return next(iter(makers.values()), imported if callable(imported) else None)
+
+
+def evident_makers(module: ModuleType) -> dict[str, Callable[..., Any]]:
+    """The module's own functions, by name, that are named like a maker of pipelines or annotated to return one."""
+    own = {name: value for name, value in vars(module).items() if _is_own(value, module) and not name.startswith("_")}
+    return {n: f for n, f in own.items() if MAKER_NAME.fullmatch(n) or _is_annotated(f, module)}
+
+
+def _is_own(value: Any, module: ModuleType) -> bool:
+    return inspect.isroutine(value) and getattr(value, "__module__", None) == module.__name__
+
+
+def _is_annotated(function: Callable[..., Any], module: ModuleType) -> bool:
+    annotation = getattr(function, "__annotations__", {}).get("return")
+    returned = vars(module).get(annotation) if isinstance(annotation, str) else annotation
+    return inspect.isclass(returned) and issubclass(returned, _pipeline_classes())
+
+
+def call_maker(function: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The pipelines, by name, that a function returns, alone or in a tuple or list."""
+    returned = function(**arguments)
+    return by_name(
+        value for value in (returned if isinstance(returned, (tuple, list)) else [returned]) if is_pipeline(value)
+    )
 
 
 def arguments_for(

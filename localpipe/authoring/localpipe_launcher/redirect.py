@@ -29,6 +29,9 @@ CALL_HEADER = "X-Localpipe-Call"
 ENDPOINT_VARIABLE = "_LOCALPIPE_ENDPOINT"
 """The environment variable that tells `child_python/sitecustomize.py` of the endpoint (`Endpoint.as_text`)."""
 
+WANTED_VARIABLE = "_LOCALPIPE_PIPELINE"
+"""The environment variable that tells it the name of the pipeline that is wanted; empty: none is named."""
+
 TELEMETRY_MODULES = (
     "sagemaker.telemetry.telemetry_logging",  # SDK v2
     "sagemaker.core.telemetry.telemetry_logging",  # SDK v3

@@ -27,8 +27,11 @@ REPEATED_AFTER_SECONDS = 1.0
 MOST_SWALLOWED = 3
 
 
-class ScriptEnded(BaseException):
-    """The script waits for results: all it can tell is known. Not an Exception, so that `except Exception` lets it pass."""
+class ScriptEnded(SystemExit):
+    """The script waits for results: all it can tell is known.
+
+    Not an Exception, so that `except Exception` lets it pass; a program that the script started ends by it as by `exit()`.
+    """
 
 
 class NothingToWaitFor:
