@@ -8,20 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from localpipe.authoring.target import load_target
-from localpipe.service.attempts import artifacts_of
+from localpipe.authoring import Asked, load_target
+from localpipe.service.attempts import objects_of
 from localpipe.service.executions import describe_pipeline_execution, drive, start_pipeline_execution
 from localpipe.service.preflight import make_images, preflight
-from localpipe.service.views import started_steps
+from localpipe.service.views import shown_status, started_steps
 from localpipe.service.wiring import Home
 from localpipe.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from localpipe.authoring.target import SdkPipeline
     from localpipe.core import JSON
     from localpipe.scheduling.events import Recorded
+    from localpipe.scheduling.state import StepExecution
     from localpipe.service.executions import PipelineExecution
     from localpipe.service.preflight import Preflight
 
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
 class Step:
     """How one step ended. `properties` has the Describe shape, with times in epoch seconds.
 
-    `failure_reason` is empty unless it failed. `branch_taken` is `IfSteps` or `ElseSteps` for a Condition, else None.
-    `log`: standard output and error of its containers. `artifacts`: S3 URI → local file (read only) of what it wrote.
+    `status`: the service's word. `failure_reason` is empty unless it failed. `branch_taken` is `IfSteps` or `ElseSteps` for
+    a Condition, else None. `log`: standard output and error of its containers. `artifacts`: S3 URI → local file (read only)
+    of what it wrote.
     """
 
     name: str
@@ -50,7 +52,9 @@ class Step:
 class Execution:
     """An execution that has ended. `status`: `Succeeded`, `Failed` or `Stopped`.
 
-    `steps`: those that started, by name, oldest first. `document` is what `localpipe show --json` prints.
+    `steps`: those that started, by name, in the order of their start, as the service lists them (service.md section 5.4): a
+    step that is not in it was not reached, or stands behind a branch that was not taken. `document` is what
+    `localpipe show --json` prints.
     """
 
     arn: str
@@ -72,19 +76,23 @@ def run(
     python: str | None = None,
     pipeline: str | None = None,
     env: Mapping[str, str] | None = None,
+    function: str | None = None,
     arguments: Mapping[str, JSON] | None = None,
+    script_arguments: Sequence[str] = (),
     observe: Callable[[Recorded], None] | None = None,
 ) -> Execution:
     """Run a pipeline to its end and return what came of it. A failed pipeline is returned, not raised.
 
     `target`: a path to a definition or a script, a definition as a dict, or a `Pipeline` object of the SageMaker SDK, which
-    is compiled so that nothing reaches AWS. `arguments` are given to the script's `get_pipeline()` by name. Other arguments
-    are the options of `localpipe run`.
+    is compiled so that nothing reaches AWS. `function` names the script's function that makes the pipeline (`get_pipeline`);
+    `arguments` are given to it by name. `script_arguments` are the script's own (`sys.argv[1:]`). Other arguments are the
+    options of `localpipe run`.
     Raises LocalpipeError for everything that is refused before anything runs.
     """
     flags = {"home": home, "runner": runner, "max_parallel": max_parallel, "python": python}
+    asked = _asked(pipeline, function, arguments, script_arguments)
     with _opened(target, flags) as opened:
-        ready = _prepare(opened, target, parameters, name, pipeline, env, arguments)
+        ready = _prepare(opened, target, parameters, name, env, asked)
         make_images(opened, ready)
         execution = describe_pipeline_execution(opened, start_pipeline_execution(opened, ready))
         return _ended(drive(execution, observe or _ignore))
@@ -100,11 +108,14 @@ def check(
     python: str | None = None,
     pipeline: str | None = None,
     env: Mapping[str, str] | None = None,
+    function: str | None = None,
     arguments: Mapping[str, JSON] | None = None,
+    script_arguments: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """Raise LocalpipeError for all that would keep the pipeline from running here; return notes on what would differ."""
+    asked = _asked(pipeline, function, arguments, script_arguments)
     with _opened(target, {"home": home, "runner": runner, "python": python}) as opened:
-        return _prepare(opened, target, parameters, name, pipeline, env, arguments).notes
+        return _prepare(opened, target, parameters, name, env, asked).notes
 
 
 @contextmanager
@@ -119,14 +130,21 @@ def _opened(target: Target, flags: Mapping[str, object]) -> Iterator[Home]:
         home.close()
 
 
+def _asked(
+    pipeline: str | None, function: str | None, arguments: Mapping[str, JSON] | None, script_arguments: Sequence[str]
+) -> Asked:
+    return Asked(
+        pipeline=pipeline, function=function, arguments=arguments or {}, script_arguments=tuple(map(str, script_arguments))
+    )
+
+
 def _prepare(  # noqa: PLR0917 - the options of run, handed on
     home: Home,
     target: Target,
     parameters: Mapping[str, str | int | float | bool] | None,
     name: str | None,
-    pipeline: str | None,
     env: Mapping[str, str] | None,
-    arguments: Mapping[str, JSON] | None,
+    asked: Asked,
 ) -> Preflight:
     python = home.settings.python
     authored = load_target(
@@ -135,8 +153,7 @@ def _prepare(  # noqa: PLR0917 - the options of run, handed on
         identity=home.settings.identity,
         environ={**os.environ, **(env or {})},
         python=str(python) if python else None,
-        pipeline=pipeline,
-        arguments=arguments,
+        asked=asked,
     )
     given = {**authored.parameters, **(parameters or {})}
     name = name or authored.pipeline_name
@@ -149,23 +166,22 @@ def _ended(execution: PipelineExecution) -> Execution:
         pipeline_name=execution.name.pipeline_name,
         status=execution.status,
         failure_reason=execution.state.failure_reason,
-        steps={step.step: _step(execution, step.step) for step in started_steps(execution.state)},
+        steps={step.step: _step(execution, step) for step in started_steps(execution.state)},
         document=execution.document(),
     )
 
 
-def _step(execution: PipelineExecution, name: str) -> Step:
-    step = execution.step(name)
+def _step(execution: PipelineExecution, step: StepExecution) -> Step:
     logs = [Path(log_file) for log_file in step.log_files]
     return Step(
-        name=name,
-        status=step.status.value,
+        name=step.step,
+        status=shown_status(step),
         attempt_count=step.attempt,
         properties=step.properties or {},
         failure_reason=step.reason,
         branch_taken=step.branches_taken[0] if step.branches_taken else None,
         log="".join(log.read_text(encoding="utf-8", errors="replace") for log in logs if log.exists()),
-        artifacts={row["S3Uri"]: Path(row["Path"]) for row in artifacts_of(execution, name)},
+        artifacts={str(info.uri): info.path for info in objects_of(step, execution.home.store)},
     )
 
 

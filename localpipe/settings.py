@@ -33,6 +33,9 @@ JOB_COMMAND = "LOCALPIPE_COMMAND"
 """No setting: what `localpipe shell` exports, the command that the step itself runs."""
 _FEWEST_SLOTS = 8
 
+_INTERPRETERS = ("python", "unknown_image_python")
+"""The options that name a Python."""
+
 _Given: TypeAlias = tuple[object, str]
 """A value and where it came from."""
 
@@ -117,7 +120,14 @@ OPTIONS: tuple[Option, ...] = (
     Option("role", _text, "localpipe", "The execution role's name where the pipeline gives none"),
     Option("max_parallel", _count, None, "MaxParallelExecutionSteps where the run gives none; unset: unlimited"),
     Option("stop_grace_seconds", _seconds, 120.0, "Seconds between SIGTERM and SIGKILL, as on the service"),
-    Option("python", _text, None, "The Python of the author's script and of images unknown to the process runner"),
+    Option("python", _text, None, "The Python that runs the author's script; unset: of the active environment"),
+    Option(
+        "unknown_image_python",
+        _text,
+        None,
+        "The Python, with its virtual environment, that the process runner has serve images without a stand-in; "
+        "unset: they are refused",
+    ),
     Option("xgboost_exact", _flag, False, "Use the XGBoost version of the tag (200 MB) instead of the small stand-in"),
 )
 
@@ -142,6 +152,7 @@ class Settings:
     max_parallel: int | None
     stop_grace_seconds: float
     python: Path | None
+    unknown_image_python: Path | None
     xgboost_exact: bool
     s3_mounts: Mapping[S3Uri, Path]
     images: Mapping[str, str]
@@ -155,7 +166,7 @@ class Settings:
         return Identity(account=self.account, region=self.region, role_arn=role_arn)
 
     def kept(self) -> JSON:
-        """What an execution keeps of them for its life, as JSON: all but the home."""
+        """What an execution keeps of them for its life, as JSON: all but the home and the Python of the author's script."""
         return {
             "runner": self.runner,
             "region": self.region,
@@ -163,7 +174,7 @@ class Settings:
             "role": self.role,
             "max_parallel": self.max_parallel,
             "stop_grace_seconds": self.stop_grace_seconds,
-            "python": str(self.python) if self.python else None,
+            "unknown_image_python": str(self.unknown_image_python) if self.unknown_image_python else None,
             "xgboost_exact": self.xgboost_exact,
             "s3_mounts": {str(uri): str(path) for uri, path in self.s3_mounts.items()},
             "images": dict(self.images),
@@ -176,7 +187,7 @@ class Settings:
             self,
             **{
                 **kept,
-                "python": Path(kept["python"]) if kept["python"] else None,
+                "unknown_image_python": Path(python) if (python := kept.get("unknown_image_python")) else None,
                 "s3_mounts": {S3Uri.parse(uri): Path(path) for uri, path in kept["s3_mounts"].items()},
             },
         )
@@ -202,8 +213,9 @@ def load_settings(
         values["home"] = found or HOME_NAME
         origins["home"] = "nearest parent that has one" if found else "default"
     values["home"] = directory.absolute() / values["home"]
-    if values["python"] is not None:
-        values["python"] = _interpreter(values["python"], origins["python"], environ, directory)
+    for name in _INTERPRETERS:
+        if values[name] is not None:
+            values[name] = _interpreter(name, values[name], origins[name], environ, directory)
     return Settings(**values, **_tables(document, file, origins), origins=origins)
 
 
@@ -238,13 +250,13 @@ def _is_ours(key: str) -> bool:
     return key.startswith(ENVIRONMENT_PREFIX) and key != JOB_COMMAND and not key.startswith(f"{ENVIRONMENT_PREFIX}TEST_")
 
 
-def _interpreter(text: str, origin: str, environ: Mapping[str, str], directory: Path) -> Path:
+def _interpreter(name: str, text: str, origin: str, environ: Mapping[str, str], directory: Path) -> Path:
     """A path, from `directory`, or a command on PATH where there is no slash in it. Raises UsageError if there is none."""
     path = Path(text).expanduser()
     wanted = str(directory.absolute() / path) if "/" in text else text
     found = shutil.which(wanted, path=environ.get("PATH"))
     if found is None:
-        raise UsageError(f"python = {text!r} ({origin}): {_why_not(wanted)}. Give the path of an interpreter.")
+        raise UsageError(f"{name} = {text!r} ({origin}): {_why_not(wanted)}. Give the path of an interpreter.")
     return Path(found).absolute()
 
 
@@ -266,7 +278,7 @@ def _options_of(document: Mapping[str, Any], file: Path | None) -> dict[str, obj
     tables = {name.split(".")[0] for name in TABLES}
     _refuse_unknown(document, known | tables, f"key in {file}", str)
     options = {name: value for name, value in document.items() if name in known}
-    for name in ("home", "python"):
+    for name in ("home", *_INTERPRETERS):
         value = options.get(name)
         if file and isinstance(value, str) and (name == "home" or "/" in value):
             options[name] = _beside(file, value)

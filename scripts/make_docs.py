@@ -225,6 +225,10 @@ def images() -> str:
                 map(image_row, catalogue.all_stand_ins()),
             ),
             "",
+            "The base Python images hold the SageMaker SDK, for `@step` functions, which need the Python of the author's",
+            "script; those that AWS has not are for scripts in that Python. Where pip installs packages in a job, it keeps",
+            "numpy below 2 in the images with pandas 1.5; `PIP_CONSTRAINT=/dev/null` in the job's environment ends that.",
+            "",
             "Where several Python versions are named, the first image or interpreter that fits is taken, 3.11 before",
             "others. A version that is not the tag's own is said in the summary of each run. A tag that is not in the",
             "table is refused and never served by a neighbour's stand-in. An image of your own, or AWS's own where you",
@@ -242,7 +246,8 @@ def image_row(stand_in: StandIn) -> tuple[str, ...]:
     data = ", ".join(pins[name] for name in ("numpy", "pandas") if name in pins)
     pythons = ", ".join(map(catalogue.dotted, stand_in.pythons))
     other = exact.version if exact.exact else ""
-    return f"`{uri}`", f"`{stand_in.name}`", f"{stand_in.framework} {stand_in.version}".strip(), other, data, pythons
+    named = f"`{uri}`" if stand_in.aws else "none of AWS's"
+    return named, f"`{stand_in.name}`", f"{stand_in.framework} {stand_in.version}", other, data, pythons
 
 
 def aws_name(stand_in: StandIn) -> str:
@@ -323,7 +328,9 @@ def image_families() -> Iterator[tuple[str, str]]:
     """AWS's repository → its tags, each with the version that stands for it."""
     families: dict[str, list[str]] = {}
     for stand_in in catalogue.all_stand_ins():
-        version = f"{stand_in.framework} {stand_in.version or catalogue.dotted(catalogue.PREFERRED_PYTHON)}"
+        if not stand_in.aws:
+            continue
+        version = f"{stand_in.framework} {stand_in.version}"
         families.setdefault(aws_name(stand_in).partition(":")[0], []).append(f"{stand_in.tag} → {version}")
     for repository, tags in families.items():
         yield f"Image `{repository}`", "<br>".join(tags)

@@ -41,6 +41,7 @@ def test_a_definition_is_run_to_its_end(tmp_path: Path) -> None:
         {},
     )
     assert execution.document["PipelineExecutionArn"] == execution.arn
+    assert [row["StepName"] for row in execution.document["Steps"]] == ["Check"]
 
 
 def test_a_failed_pipeline_is_returned(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,18 @@ def test_an_interpreter_is_a_path_or_a_command(tmp_path: Path) -> None:
     assert load_settings({"python": "../venv/bin/python"}, {}, below).python == below / ".." / "venv" / "bin" / "python"
     with pytest.raises(UsageError, match=r"^python = 'nopython' \(--python\): there is no such program\."):
         load_settings({"python": "nopython"}, {"PATH": str(python.parent)}, below)
+
+
+def test_the_python_of_scripts_is_not_the_one_of_unknown_images(tmp_path: Path) -> None:
+    python = str(Path(sys.executable).absolute())
+    settings = load_settings({"python": python}, {}, tmp_path)
+    assert (settings.python, settings.unknown_image_python) == (Path(python), None)
+    assert "python" not in settings.kept()
+    settings = load_settings({}, {"LOCALPIPE_UNKNOWN_IMAGE_PYTHON": python}, tmp_path)
+    assert (settings.python, settings.unknown_image_python) == (None, Path(python))
+    assert load_settings({}, {}, tmp_path).with_kept(settings.kept()).unknown_image_python == Path(python)
+    with pytest.raises(UsageError, match=r"^unknown_image_python = '\./no' \(LOCALPIPE_UNKNOWN_IMAGE_PYTHON\): there is no"):
+        load_settings({}, {"LOCALPIPE_UNKNOWN_IMAGE_PYTHON": "./no"}, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,9 @@ Each command lives in a module of its own that is imported when the command is g
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 import sys
 import traceback
 from typing import TYPE_CHECKING
@@ -18,8 +20,10 @@ from localpipe.errors import InvalidTransition, LocalpipeError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_EXIT_MACHINE = 3
 _EXIT_BUG = 70  # EX_SOFTWARE: never mistaken for a failed pipeline
 _EXIT_INTERRUPTED = 130
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 # command → (module below localpipe.cli, one-line help)
 _COMMANDS = {
@@ -78,7 +82,16 @@ def localpipe() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0, 1 the execution failed, 2 refused, 3 this machine cannot, 130 stopped, 70 a bug."""
+    _open_missing_streams()
     sys.exit(_status(arguments))
+
+
+def _open_missing_streams() -> None:
+    """Give the process the standard streams that it was started without (`2>&-`): the next file would take their numbers."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
 
 
 def _status(arguments: Sequence[str] | None) -> int:
@@ -94,9 +107,16 @@ def _status(arguments: Sequence[str] | None) -> int:
     except LocalpipeError as error:
         click.echo(f"Error: {error}", err=True)
         return error.exit_status
-    except Exception:  # noqa: BLE001 - the edge: a bug of ours keeps its traceback and an exit code of its own
-        return _bug()
+    except Exception as error:  # noqa: BLE001 - the edge: a bug of ours keeps its traceback and an exit code of its own
+        return _full(error) if isinstance(error, OSError) and error.errno in _FULL else _bug()
     return result if isinstance(result, int) else 0
+
+
+def _full(error: OSError) -> int:
+    where = f" to {error.filename}" if error.filename else ""
+    again = "Make room: `localpipe resume last` goes on with a run."
+    click.echo(f"Error: Nothing more can be written{where}: {error.strerror}. {again}", err=True)
+    return _EXIT_MACHINE
 
 
 def _bug() -> int:

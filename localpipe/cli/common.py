@@ -6,6 +6,8 @@ import json
 import os
 import shlex
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 
 _HOME_HELP = "Where executions and the local S3 are kept [.localpipe]."
 _STDERR = 2
+_SHOW_CURSOR = "\x1b[?25h"
+_SAYING = threading.RLock()
+"""Held for each line. A handler may interrupt its own thread's line, so it is one that can be taken twice."""
+_LONGEST_LINE_SECONDS = 1.0
 EXIT_STATUS = {"Succeeded": 0, "Failed": 1, "Stopped": 130}
 """How `run`, `resume` and `retry` end, by execution status."""
 
@@ -29,13 +35,25 @@ EXIT_STATUS = {"Succeeded": 0, "Failed": 1, "Stopped": 130}
 def say(text: str) -> None:
     """A line on standard error. Above the live view, if there is one: `click.echo` would write past it.
 
-    A reader that has gone (`2>&1 | head`) ends nothing.
+    A reader that has gone (`2>&1 | head`), or a file on a full disk, ends nothing.
     """
-    try:
-        sys.stderr.write(f"{text}\n")
-        sys.stderr.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), _STDERR)
+    with _SAYING:
+        try:
+            sys.stderr.write(f"{text}\n")
+            sys.stderr.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), _STDERR)
+
+
+def say_last(text: str) -> None:
+    """A line on standard error that no other thread's follows: the process is to end at once.
+
+    For a signal handler: it waits for no more than a line that is being written, and past the live view.
+    """
+    _SAYING.acquire(timeout=_LONGEST_LINE_SECONDS)
+    show_cursor = _SHOW_CURSOR if os.isatty(_STDERR) else ""
+    with suppress(OSError):
+        os.write(_STDERR, f"{show_cursor}{text}\n".encode())
 
 
 def open_home(flags: Mapping[str, object], target: Path | None = None) -> Home:

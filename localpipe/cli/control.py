@@ -48,7 +48,7 @@ def resume(execution: str, as_json: bool, home: str | None) -> int:  # noqa: FBT
 
 @click.command()
 @click.argument("execution", metavar="EXEC")
-@click.option("--max-parallel", type=click.IntRange(min=1), help="MaxParallelExecutionSteps from now on.")
+@click.option("--max-parallel", type=click.IntRange(min=1), metavar="N", help="MaxParallelExecutionSteps from now on.")
 @json_option
 @home_option
 def retry(execution: str, max_parallel: int | None, as_json: bool, home: str | None) -> int:  # noqa: FBT001

@@ -77,7 +77,7 @@ def _scripts(home: Home) -> None:
     if asked.returncode == 0:
         click.echo(f"[ok]       scripts run with {python}, SageMaker SDK {asked.stdout.strip()}")
     else:
-        remedy = f"{shlex.quote(str(python))} -m pip install sagemaker, or name another by --python"
+        remedy = f"{shlex.quote(str(python))} -m pip install sagemaker, or name another (setting `python`)"
         click.echo(
             f"[missing]  scripts: {python} has no SageMaker SDK. Install it: {remedy}. Definitions (.json) need none."
         )

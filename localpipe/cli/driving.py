@@ -11,7 +11,7 @@ from enum import Enum
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from localpipe.cli.common import EXIT_STATUS, command_line, print_json, say
+from localpipe.cli.common import EXIT_STATUS, command_line, print_json, say, say_last
 from localpipe.cli.progress import PlainProgress
 from localpipe.cli.report import report
 from localpipe.errors import HomeUnusable, UsageError
@@ -30,10 +30,6 @@ class _Press(Enum):
 
     STOP = 1
     KILL = 2
-
-
-_STDERR = 2
-_SHOW_CURSOR = b"\x1b[?25h"
 
 
 def drive_in_foreground(
@@ -109,8 +105,7 @@ def _stop_when_asked(execution: PipelineExecution, asked: SimpleQueue[_Press | N
 
 
 def _leave(execution: PipelineExecution) -> None:
-    """End this process whatever its threads do, with the terminal as it was."""
-    line = f"\nLeft. What still runs is taken up by: {command_line(execution.home, 'resume', execution.name.execution_id)}\n"
-    with suppress(OSError):
-        os.write(_STDERR, (_SHOW_CURSOR if os.isatty(_STDERR) else b"") + line.encode())
+    """End this process whatever its threads do."""
+    resume = command_line(execution.home, "resume", execution.name.execution_id)
+    say_last(f"\nLeft. What still runs is taken up by: {resume}")
     os._exit(EXIT_STATUS["Stopped"])

@@ -20,7 +20,9 @@ _MIB = 1 << 20
     metavar="DAYS",
     help="Only those that ended at least so many days ago.",
 )
-@click.option("--keep", type=click.IntRange(min=0), default=5, show_default=True, help="How many of the newest to keep.")
+@click.option(
+    "--keep", type=click.IntRange(min=0), metavar="N", default=5, show_default=True, help="How many of the newest to keep."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
 @home_option
 def gc(days: float, keep: int, *, dry_run: bool, home: str | None) -> None:

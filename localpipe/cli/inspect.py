@@ -15,7 +15,7 @@ from localpipe.core.times import iso_time
 from localpipe.errors import UsageError
 from localpipe.service.attempts import artifacts_of
 from localpipe.service.executions import list_pipeline_executions, refreshed
-from localpipe.service.views import shown_status, started_steps
+from localpipe.service.views import all_steps, remark, shown_status
 
 if TYPE_CHECKING:
     from localpipe.core import JSON
@@ -127,15 +127,16 @@ def _print_execution(execution: PipelineExecution) -> None:
     for name, value in execution.started.parameters.items():
         click.echo(f"Parameter  {name} = {value}")
     click.echo("")
-    rows = []
-    for step in started_steps(state):
-        last = step.attempts[-1]
-        took = f"{last.ended_at - last.started_at:.1f} s" if last.ended_at is not None else ""
-        more = f"→ {', '.join(step.branches_taken)}" if step.branches_taken else last.reason.partition("\n")[0]
-        if step.due_at is not None:
-            more = f"waits for attempt {last.attempt + 1}, due {iso_time(step.due_at)}. {more}"
-        rows.append((step.step, shown_status(step), str(last.attempt), iso_time(last.started_at), took, more))
+    rows = [_step_row(step) for step in all_steps(state, execution.pipeline.steps)]
     table(rows, ("STEP", "STATUS", "ATTEMPT", "STARTED", "TOOK", ""))
+
+
+def _step_row(step: StepExecution) -> tuple[str, ...]:
+    last = step.last
+    if last is None:
+        return (step.step, shown_status(step), "", "", "", "")
+    took = f"{last.ended_at - last.started_at:.1f} s" if last.ended_at is not None else ""
+    return (step.step, shown_status(step), str(last.attempt), iso_time(last.started_at), took, remark(step))
 
 
 def _resume(execution: PipelineExecution) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from rich.console import Group
@@ -12,18 +12,10 @@ from rich.table import Table
 from rich.text import Text
 from typing_extensions import Self
 
+from localpipe.cli.progress import after
 from localpipe.cli.tail import last_line
-from localpipe.scheduling.events import (
-    AttemptFailed,
-    AttemptStarted,
-    AttemptStopped,
-    ExecutionStarted,
-    JobLaunched,
-    RetryScheduled,
-    StepSucceeded,
-    StopRequested,
-    StopSignalled,
-)
+from localpipe.scheduling.state import BUSY, StepStatus
+from localpipe.service.views import remark, shown_status, started_steps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +23,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-    from localpipe.scheduling.events import Event, Recorded
+    from localpipe.scheduling.events import Recorded
+    from localpipe.scheduling.state import ExecutionState, StepExecution
 
 _REFRESH_PER_SECOND = 4
 _FRAME_LINES = 5
@@ -48,10 +41,9 @@ _STYLES: Mapping[str, str] = {
     "Failed": "red",
     "Stopping": "yellow",
     "Stopped": "yellow",
-    "BackingOff": "yellow",
 }
 
-_TELLING: Mapping[str, int] = {"Executing": 3, "Stopping": 3, "Failed": 2, "Starting": 1, "BackingOff": 1}
+_TELLING: Mapping[str, int] = {"Executing": 3, "Stopping": 3, "Failed": 2, "Starting": 1}
 """Which steps are shown where not all fit: the higher, the sooner."""
 
 
@@ -59,15 +51,12 @@ class LiveProgress:
     """A table of the steps that is drawn again and again: state, elapsed time, last log line; below it, counts.
 
     Gone when it is left: the report tells how it ended. What is written to standard error meanwhile appears above it.
-    Mutable: the facts seen so far; the drawing thread reads them.
+    Mutable: the state after the facts seen so far; the drawing thread reads it.
     """
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._lock = threading.Lock()
-        self._title = ""
-        self._stopping = ""
-        self._rows: dict[str, _Row] = {}
+        self._state: ExecutionState | None = None
         self._live = Live(
             get_renderable=self._now,
             console=console,
@@ -85,85 +74,65 @@ class LiveProgress:
 
     def __call__(self, fact: Recorded) -> None:
         """Take the fact into the view."""
-        event = fact.event
-        with self._lock:
-            if isinstance(event, ExecutionStarted):
-                self._title = f"Pipeline {event.pipeline_name}, execution {event.execution_id}"
-            elif isinstance(event, StopRequested):
-                self._stopping = "  Killing" if event.kill else "  Stopping"
-            elif isinstance(event, AttemptStarted):
-                self._rows[event.step] = _Row(event, fact.at)
-            elif (step := getattr(event, "step", None)) in self._rows:
-                self._rows[step].take(event, fact.at)
+        self._state = after(self._state, fact)
 
     def _now(self) -> RenderableType:
         return self.view(time.time())
 
     def view(self, now: float) -> RenderableType:
         """What is drawn at a time, fitted to the console's size."""
+        state = self._state
+        if state is None:
+            return Group()
         width, height = self._console.size
-        with self._lock:
-            rows = tuple(self._rows.values())
-            shown = _fitting(rows, max(1, height - _FRAME_LINES))
-            parts: list[RenderableType] = [
-                Text(self._title + self._stopping, no_wrap=True, overflow="ellipsis", style="bold")
-            ]
-            if len(shown) < len(rows):
-                parts.append(Text(f"({len(rows) - len(shown)} more steps)", style="dim"))
-            parts += [_table(shown, width, now), Text(_counts(rows), no_wrap=True, overflow="ellipsis", style="dim")]
+        steps = [step for step in started_steps(state) if step.status is not StepStatus.WAITING]
+        shown = _fitting(steps, max(1, height - _FRAME_LINES))
+        parts: list[RenderableType] = [Text(_title(state), no_wrap=True, overflow="ellipsis", style="bold")]
+        if len(shown) < len(steps):
+            parts.append(Text(f"({len(steps) - len(shown)} more steps)", style="dim"))
+        parts += [_table(shown, width, now), Text(_counts(steps), no_wrap=True, overflow="ellipsis", style="dim")]
         return Group(*parts)
 
 
-class _Row:
-    """One step in the live view."""
-
-    def __init__(self, started: AttemptStarted, at: float) -> None:
-        self.name = started.step if started.attempt == 1 else f"{started.step} (attempt {started.attempt})"
-        self.status = "Starting"
-        self.started_at = at
-        self.ended_at: float | None = None
-        self._log_file: str | None = None
-        self._note = ""
-
-    def take(self, event: Event, at: float) -> None:
-        match event:
-            case JobLaunched():
-                self.status = self.status if self.status == "Stopping" else "Executing"
-                self._log_file = event.log_files[0] if event.log_files else None
-            case StepSucceeded():
-                self.status, self.ended_at, self._note = "Succeeded", at, ", ".join(event.branches_taken)
-            case AttemptFailed():
-                self.status, self.ended_at, self._note = "Failed", at, event.reason.partition("\n")[0]
-            case RetryScheduled():
-                self.status, self.ended_at, self._note = "BackingOff", None, "waits for its next attempt"
-            case StopSignalled():
-                self.status = "Stopping"
-            case AttemptStopped():
-                self.status, self.ended_at = "Stopped", at
-
-    def elapsed(self, now: float) -> str:
-        seconds = max(0, int((self.ended_at or now) - self.started_at))
-        return f"{seconds} s" if seconds < 60 else f"{seconds // 60} min {seconds % 60:02} s"  # noqa: PLR2004
-
-    def last(self) -> Text:
-        """A note, else the last line of the log of a job that goes on, with its colours and no other control codes."""
-        going_on = self._log_file and self.ended_at is None
-        return Text.from_ansi(self._note or (last_line(self._log_file) if self._log_file and going_on else ""))
+def _title(state: ExecutionState) -> str:
+    title = f"Pipeline {state.started.pipeline_name}, execution {state.started.execution_id}"
+    if state.stop is None:
+        return title
+    return f"{title}  {'Killing' if state.stop.kill else 'Stopping'}"
 
 
-def _fitting(rows: Sequence[_Row], count: int) -> Sequence[_Row]:
+def _name(step: StepExecution) -> str:
+    return step.step if step.attempt <= 1 else f"{step.step} (attempt {step.attempt})"
+
+
+def _elapsed(step: StepExecution, now: float) -> str:
+    began = now if step.started_at is None else step.started_at
+    seconds = max(0, int((now if step.ended_at is None else step.ended_at) - began))
+    return f"{seconds} s" if seconds < 60 else f"{seconds // 60} min {seconds % 60:02} s"  # noqa: PLR2004
+
+
+def _last_line(step: StepExecution) -> Text:
+    """The last line of the log of a job that goes on, with its colours and no other control codes; else a remark."""
+    going_on = step.status in BUSY and step.log_files
+    return Text.from_ansi(last_line(step.log_files[0]) if going_on else remark(step))
+
+
+def _fitting(steps: Sequence[StepExecution], count: int) -> Sequence[StepExecution]:
     """As many steps as fit, in their order of start: those that tell most, of equals the first to go on, the last to end."""
-    if len(rows) <= count:
-        return rows
-    ranked = sorted(rows, key=lambda row: (-_TELLING.get(row.status, 0), -row.ended_at if row.ended_at else row.started_at))
-    kept = {row.name for row in ranked[:count]}
-    return [row for row in rows if row.name in kept]
+    if len(steps) <= count:
+        return steps
+    kept = {step.step for step in sorted(steps, key=_rank)[:count]}
+    return [step for step in steps if step.step in kept]
 
 
-def _table(rows: Sequence[_Row], width: int, now: float) -> Table:
+def _rank(step: StepExecution) -> tuple[float, float]:
+    return (-_TELLING.get(shown_status(step), 0), (step.started_at or 0.0) if step.ended_at is None else -step.ended_at)
+
+
+def _table(steps: Sequence[StepExecution], width: int, now: float) -> Table:
     """The steps; without their last lines where the terminal is too narrow for them."""
     table = Table(box=None, pad_edge=False, expand=True)
-    longest = max((len(row.name) for row in rows), default=0)
+    longest = max((len(_name(step)) for step in steps), default=0)
     room = width - _OTHER_COLUMNS
     with_last_line = room - min(longest, width // 2) >= _NARROWEST_LAST_LINE
     step_width = width // 2 if with_last_line else max(_NARROWEST_STEP, room)
@@ -172,13 +141,14 @@ def _table(rows: Sequence[_Row], width: int, now: float) -> Table:
     table.add_column("Time", justify="right", no_wrap=True)
     if with_last_line:
         table.add_column("Last line", ratio=1, no_wrap=True, overflow="ellipsis")
-    for row in rows:
+    for step in steps:
+        status = shown_status(step)
         cells = (
-            Text(_shortened(row.name, step_width)),
-            Text(row.status, style=_STYLES.get(row.status, "")),
-            Text(row.elapsed(now)),
+            Text(_shortened(_name(step), step_width)),
+            Text(status, style=_STYLES.get(status, "")),
+            Text(_elapsed(step, now)),
         )
-        table.add_row(*cells, *([row.last()] if with_last_line else []))
+        table.add_row(*cells, *([_last_line(step)] if with_last_line else []))
     return table
 
 
@@ -190,8 +160,6 @@ def _shortened(name: str, width: int) -> str:
     return f"{name[: width - 1 - end]}…{name[-end:]}"
 
 
-def _counts(rows: Sequence[_Row]) -> str:
-    counts: dict[str, int] = {}
-    for row in rows:
-        counts[row.status] = counts.get(row.status, 0) + 1
+def _counts(steps: Sequence[StepExecution]) -> str:
+    counts = Counter(map(shown_status, steps))
     return "  ".join(f"{counts[status]} {status}" for status in _STYLES if status in counts)

@@ -21,20 +21,27 @@ from localpipe.scheduling.events import (
     StopRequested,
     StopSignalled,
 )
+from localpipe.scheduling.state import apply, fold
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from localpipe.scheduling.events import Event, Recorded
+    from localpipe.scheduling.state import ExecutionState
+
+
+def after(state: ExecutionState | None, fact: Recorded) -> ExecutionState:
+    """The state after one more fact; None: it is the first."""
+    return fold([fact]) if state is None else apply(state, fact)
 
 
 class PlainProgress:
-    """One line a fact, on standard error. Mutable: remembers when attempts started."""
+    """One line a fact, on standard error. Mutable: the state after the facts seen so far."""
 
     def __init__(self, known: int = 0) -> None:
         """`known`: facts up to that number are not told again."""
         self._known = known
-        self._started: dict[str, float] = {}
+        self._state: ExecutionState | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -44,11 +51,10 @@ class PlainProgress:
 
     def __call__(self, fact: Recorded) -> None:
         """Print the fact, if it is one that a person waits for."""
-        event = fact.event
-        if isinstance(event, AttemptStarted):
-            self._started[event.step] = fact.at
-        line = _line(event, fact.at - self._started.get(getattr(event, "step", ""), fact.at))
-        if line and (fact.seq > self._known or isinstance(event, ExecutionStarted)):
+        self._state = after(self._state, fact)
+        step = self._state.steps.get(getattr(fact.event, "step", ""))
+        line = _line(fact.event, fact.at - step.last.started_at if step and step.last else 0.0)
+        if line and (fact.seq > self._known or isinstance(fact.event, ExecutionStarted)):
             say(f"{time.strftime('%H:%M:%S', time.localtime(fact.at))}  {line}")
 
 

@@ -11,8 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from localpipe.authoring.target import load_target
-from localpipe.cli.common import EXIT_STATUS, home_option, json_option, open_home, pairs, parameters_from, print_json
+from localpipe.authoring import Asked, load_target
+from localpipe.cli.common import (
+    EXIT_STATUS,
+    home_as_it_is,
+    home_option,
+    json_option,
+    open_home,
+    pairs,
+    parameters_from,
+    print_json,
+)
 from localpipe.service.graph_views import GRAPH_FORMATS, render_graph
 from localpipe.service.preflight import Preflight, load_pipeline, make_images, preflight
 from localpipe.settings import RUNNER_CHOICES
@@ -31,12 +40,25 @@ def _authoring_options(command: Callable[..., Any]) -> Callable[..., Any]:
         home_option,
         click.option("--env", multiple=True, metavar="K=V", help="A variable for the author's script."),
         click.option("--pipeline", metavar="NAME", help="Which pipeline, where the script makes several."),
-        click.option("--arg", "arguments", multiple=True, metavar="Name=Value", help="An argument of get_pipeline()."),
+        click.option("--function", metavar="NAME", help="The script's function that makes the pipeline [get_pipeline]."),
+        click.option("--arg", "arguments", multiple=True, metavar="Name=Value", help="An argument of that function."),
         click.option("--python", metavar="PYTHON", help="The Python of the author's script [active environment]."),
         click.option("--name", metavar="NAME", help="The pipeline's name [the script's, or the definition file's stem]."),
     ):
         command = option(command)
     return command
+
+
+class _ScriptCommand(click.Command):
+    """A command that hands what stands behind `--` to the author's script, as `script_arguments`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own_count = args.index("--") if "--" in args else len(args)
+        ctx.params["script_arguments"] = tuple(args[own_count + 1 :])
+        return super().parse_args(ctx, args[:own_count])
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return [*super().collect_usage_pieces(ctx), "[-- ARGS...]"]
 
 
 def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -51,7 +73,7 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.command()
+@click.command(cls=_ScriptCommand)
 @click.argument("target")
 @_run_options
 @_authoring_options
@@ -61,6 +83,7 @@ def run(target: str, *, detach: bool, as_json: bool, **options: Any) -> int:
     """Run the pipeline that TARGET makes, and end with its status.
 
     TARGET is a pipeline definition (.json) or a script (.py) that makes one with the SageMaker SDK, v2 or v3, unmodified.
+    What follows `--` are the script's own arguments.
 
     Exit status: 0 Succeeded, 1 Failed, 2 refused before anything ran, 3 this machine cannot run it, 130 stopped.
     """
@@ -76,7 +99,7 @@ def run(target: str, *, detach: bool, as_json: bool, **options: Any) -> int:
     return drive_in_foreground(execution, as_json=as_json)
 
 
-@click.command()
+@click.command(cls=_ScriptCommand)
 @click.argument("target")
 @_run_options
 @_authoring_options
@@ -89,14 +112,15 @@ def check(target: str, *, as_json: bool, **options: Any) -> None:
         return
     steps = len(ready.pipeline.graph.nodes)
     counted = "1 step" if steps == 1 else f"{steps} steps"
-    click.echo(f"Pipeline {ready.pipeline.name}: {counted} can run on the {ready.runner_name} runner.")
+    where = f"on the {ready.runner_name} runner" if ready.runner_name else "without a runner"
+    click.echo(f"Pipeline {ready.pipeline.name}: {counted} can run {where}.")
     for name, value in ready.parameters.items():
         click.echo(f"  parameter {name} = {value}")
     for note in ready.notes:
         click.echo(f"  note: {note}")
 
 
-@click.command()
+@click.command(cls=_ScriptCommand)
 @click.argument("target")
 @click.option(
     "--format", "output", type=click.Choice(GRAPH_FORMATS), default="text", show_default=True, help="How it is written."
@@ -104,7 +128,7 @@ def check(target: str, *, as_json: bool, **options: Any) -> None:
 @_authoring_options
 def graph(target: str, *, output: str, **options: Any) -> None:
     """Show the steps of TARGET and what waits for what."""
-    home, authored = _author(target, options)
+    home, authored = _author(target, options, home_as_it_is if target.endswith(".json") else open_home)
     pipeline = load_pipeline(home, authored.definition, options["name"] or authored.pipeline_name)
     click.echo(render_graph(pipeline.graph, output))
 
@@ -116,10 +140,10 @@ def _prepare(target: str, options: Mapping[str, Any]) -> tuple[Home, Preflight]:
     return home, preflight(home, authored.definition, name, given, authored.notes, max_parallel=authored.max_parallel)
 
 
-def _author(target: str, options: Mapping[str, Any]) -> tuple[Home, Any]:
+def _author(target: str, options: Mapping[str, Any], opens: Callable[..., Home] = open_home) -> tuple[Home, Any]:
     path = Path(target)
     flags = {name: options.get(name) for name in ("home", "runner", "max_parallel", "python")}
-    home = open_home(flags, path.parent)
+    home = opens(flags, path.parent)
     python = home.settings.python
     authored = load_target(
         path,
@@ -127,8 +151,12 @@ def _author(target: str, options: Mapping[str, Any]) -> tuple[Home, Any]:
         identity=home.settings.identity,
         environ={**os.environ, **pairs(options["env"], "Variable")},
         python=str(python) if python else None,
-        pipeline=options["pipeline"],
-        arguments=pairs(options["arguments"], "Argument"),
+        asked=Asked(
+            pipeline=options["pipeline"],
+            function=options["function"],
+            arguments=pairs(options["arguments"], "Argument"),
+            script_arguments=options["script_arguments"],
+        ),
     )
     return home, authored
 

@@ -72,8 +72,9 @@ class Channel:
 class OutputSpec:
     """A container directory, made empty and writable before the start, whose contents go to S3 at the end of the job.
 
-    `uri` is a prefix for TREE, the archive's object for TAR_GZ. `published_on` are the ends after which it is published.
-    `even_if_empty`: an archive is written although the directory is empty (a tree never writes anything then).
+    `uri` is a prefix for TREE, the archive's object for TAR_GZ. `path` is the JSON path of the request member.
+    `published_on` are the ends after which it is published. `even_if_empty`: an archive is written although the directory is
+    empty (a tree never writes anything then).
     """
 
     name: str
@@ -82,6 +83,7 @@ class OutputSpec:
     form: OutputForm = OutputForm.TREE
     published_on: frozenset[JobEnd] = frozenset({JobEnd.COMPLETED})
     even_if_empty: bool = False
+    path: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)

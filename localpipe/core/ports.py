@@ -40,13 +40,15 @@ class ImageStatus:
     """What a runner would use for an image URI.
 
     `local`: the local image or environment, None where there is none; then `reason` says why and `remedy` is the command
-    that helps. `notes`: what differs from the image that was asked for (another framework version, ...).
+    that helps. `python`: its Python (`3.11`), empty where the runner does not know. `notes`: what differs from the image
+    that was asked for (another framework version, ...).
     """
 
     image_uri: str
     local: str | None
     reason: str = ""
     remedy: str = ""
+    python: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -78,7 +80,10 @@ class Prepared(Protocol):
     """A job whose containers exist but do not run yet."""
 
     def start(self) -> Running:
-        """Start it. Raises JobFailed if the container cannot be started (no such executable, ...)."""
+        """Start it. Raises JobFailed if the container cannot be started.
+
+        A job whose program is not there or cannot be executed has been started and is over: it failed, as on the service.
+        """
         ...
 
     def remove(self) -> None:

@@ -89,7 +89,7 @@ def processing_spec(request: JSON, *, job_name: str, identity: Identity, path: s
         arguments=command(application.get("ContainerArguments")),
         hosts=_hosts(request, job_name, job_arn),
         channels=_channels(request, path),
-        outputs=_outputs(request),
+        outputs=_outputs(request, path),
         directories=(_OUTPUT_DIR,),
         mount_roots=(layout.PROCESSING_CONFIG_DIR, _OUTPUT_DIR),
         environment={
@@ -190,15 +190,16 @@ def _channels(request: JSON, path: str) -> tuple[Channel, ...]:
     )
 
 
-def _outputs(request: JSON) -> tuple[OutputSpec, ...]:
+def _outputs(request: JSON, path: str) -> tuple[OutputSpec, ...]:
     return tuple(
         OutputSpec(
             name=entry["OutputName"],
             container_dir=PurePosixPath(entry["S3Output"]["LocalPath"]),
             uri=S3Uri.parse(entry["S3Output"]["S3Uri"]),
             published_on=_PUBLISHED_ON,
+            path=f"{path}.ProcessingOutputConfig.Outputs[{index}].S3Output.S3Uri",
         )
-        for entry in request["ProcessingOutputConfig"]["Outputs"]
+        for index, entry in enumerate(request["ProcessingOutputConfig"]["Outputs"])
     )
 
 

@@ -104,7 +104,7 @@ def training_spec(request: JSON, *, job_name: str, identity: Identity, path: str
         arguments=("train",) if entrypoint is None and arguments is None else arguments,
         hosts=_hosts(request),
         channels=_channels(request, path),
-        outputs=_outputs(request, job_name),
+        outputs=_outputs(request, job_name, path),
         directories=(_DATA_DIR, _OUTPUT_DIR, _METRICS_DIR),
         mount_roots=(_INPUT_DIR, _MODEL_DIR, _OUTPUT_DIR),
         environment={
@@ -237,8 +237,9 @@ def _input_mode(text: str) -> InputMode:
     return InputMode(text)
 
 
-def _outputs(request: JSON, job_name: str) -> tuple[OutputSpec, ...]:
+def _outputs(request: JSON, job_name: str, path: str) -> tuple[OutputSpec, ...]:
     """The two archives of a job. Follows: containers.md 2.12."""
+    place = f"{path}.OutputDataConfig.S3OutputPath"
     directory = S3Uri.parse(request["OutputDataConfig"]["S3OutputPath"]).child(job_name, "output")
     model = OutputSpec(
         name=_MODEL,
@@ -247,6 +248,7 @@ def _outputs(request: JSON, job_name: str) -> tuple[OutputSpec, ...]:
         form=OutputForm.TAR_GZ,
         published_on=_MODEL_PUBLISHED_ON,
         even_if_empty=True,
+        path=place,
     )
     data = OutputSpec(
         name="output",
@@ -254,6 +256,7 @@ def _outputs(request: JSON, job_name: str) -> tuple[OutputSpec, ...]:
         uri=directory.child("output.tar.gz"),
         form=OutputForm.TAR_GZ,
         published_on=_DATA_PUBLISHED_ON,
+        path=place,
     )
     return (model, data)
 

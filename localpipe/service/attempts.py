@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from localpipe.core import JSON
     from localpipe.core.jobspec import StagedJob
+    from localpipe.core.ports import ObjectInfo, ObjectStore
     from localpipe.engine.resolve import World
     from localpipe.scheduling.state import StepExecution
     from localpipe.service.executions import PipelineExecution
@@ -85,10 +86,16 @@ def artifacts_of(execution: PipelineExecution, step_name: str | None = None) -> 
     return [
         {"StepName": step.step, "S3Uri": str(info.uri), "Path": str(info.path), "Size": info.size}
         for step in steps
-        for uri in step.outputs
-        for info in execution.home.store.list(S3Uri.parse(uri))
-        if str(info.uri) == uri or str(info.uri).startswith(f"{uri.rstrip('/')}/")
+        for info in objects_of(step, execution.home.store)
     ]
+
+
+def objects_of(step: StepExecution, store: ObjectStore) -> Iterator[ObjectInfo]:
+    """Yield the objects that lie now under the outputs of a step's last attempt."""
+    for uri in step.outputs:
+        for info in store.list(S3Uri.parse(uri)):
+            if str(info.uri) == uri or str(info.uri).startswith(f"{uri.rstrip('/')}/"):
+                yield info
 
 
 def _staged(execution: PipelineExecution, step: StepExecution, world: World) -> StagedJob:

@@ -21,6 +21,7 @@ from localpipe.scheduling.events import ExecutionStarted, RetryRequested, StopRe
 from localpipe.scheduling.state import fold
 from localpipe.service.preflight import Pipeline, Preflight, fitter, read_pipeline
 from localpipe.service.views import execution_document
+from localpipe.service.wiring import RUNNER_OF_NO_JOBS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -86,11 +87,11 @@ def start_pipeline_execution(home: Home, ready: Preflight) -> str:
         definition=ready.pipeline.definition.source,
         parameters=ready.parameters,
         max_parallel=ready.max_parallel,
-        settings={**home.settings.kept(), "runner": ready.runner_name},
+        settings={**home.settings.kept(), "runner": ready.runner_name or RUNNER_OF_NO_JOBS},
         notes=ready.notes,
     )
     home.execution_dir(execution_id).mkdir(parents=True)
-    home.journal.append(execution_id, [started], after=0)
+    home.journal.append(execution_id, [started])
     return execution_id
 
 
@@ -123,8 +124,8 @@ def drive(
             if first:
                 first()
             Engine(
-                execution.pipeline.plan(),
-                name.execution_id,
+                plan=execution.pipeline.plan(),
+                execution_id=name.execution_id,
                 journal=home.journal,
                 performer=Performer(world),
                 clock=home.clock,
@@ -150,6 +151,7 @@ def world_of(execution: PipelineExecution, runner: Runner, job_environment: Call
         store=home.store,
         registry=home.registry,
         runner=runner,
+        slots=home.slots,
         stager=home.stager(),
         clock=home.clock,
         grace_seconds=home.settings.stop_grace_seconds,

@@ -13,21 +13,23 @@ from typing import TYPE_CHECKING
 
 from localpipe.core.names import AttemptKey, S3Uri, job_name
 from localpipe.core.times import iso_time
-from localpipe.core.work import ResolvedStep, RunJob
+from localpipe.core.work import RunJob
+from localpipe.definition.check import with_own_words
 from localpipe.definition.expressions import GET, JSON_GET, EvaluationContext, evaluate, is_expression
 from localpipe.definition.requests import value_problems
 from localpipe.definition.step_kind import named_by_service
 from localpipe.definition.wording import element, member
-from localpipe.engine.resolve import execution_variables
+from localpipe.engine.resolve import evaluated, execution_variables
 from localpipe.errors import ExpressionError, JobFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from localpipe.core import JSON
-    from localpipe.core.jobspec import Channel, JobSpec
+    from localpipe.core.jobspec import Channel, JobSpec, OutputSpec
     from localpipe.core.names import ExecutionName
     from localpipe.core.ports import ObjectStore
+    from localpipe.core.work import Work
     from localpipe.definition.model import StepDefinition
     from localpipe.definition.property_paths import ServiceModel
     from localpipe.errors import Problem
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from localpipe.steps.base import StepType
 
 _UNKNOWN_BUCKET = "known-when-it-runs"
+_AT = 0.0
 _S3_URI = re.compile(r"s3://[^/\s\"',\\]+(?:/[^\s\"',\\]*)?")
 
 
@@ -65,7 +68,7 @@ def foresee(
         if step_type.job_name_argument is None:
             continue
         try:
-            work = step_type.work(_resolved(node.step, step_type, parameters, fit, execution))
+            work = _work(node.step, step_type, parameters, fit, execution)
         except (ExpressionError, JobFailed):
             yield ForeseenJob(node=node, spec=None)
             continue
@@ -87,7 +90,7 @@ def missing_inputs(
         if job.node.guards:
             continue
         for channel in job.spec.channels if job.spec else ():
-            if channel.uri.bucket == _UNKNOWN_BUCKET or _exists(store, channel.uri):
+            if _is_unknown(channel.uri) or _exists(store, channel.uri):
                 continue
             if not _may_be_written(channel.uri, _before(job.node, graph), by_step, buckets):
                 yield job, channel
@@ -107,12 +110,22 @@ def wrong_values(
             continue
         path = f"{step.path}.Arguments"
         arguments = _known(step_type.own_arguments(step), _context(step, step_type, parameters, execution), path)
-        problems = [
-            *value_problems(step_type.request_shape, arguments, model, path, named_by_service(step_type)),
-            *step_type.check(replace(step, arguments=arguments)),
-        ]
-        for problem in dict.fromkeys(problems):
+        by_shape = value_problems(step_type.request_shape, arguments, model, path, named_by_service(step_type))
+        own = step_type.check(replace(step, arguments=arguments))
+        for problem in dict.fromkeys(with_own_words(by_shape, own)):
             yield node, problem
+
+
+def outputs_into_mounts(
+    jobs: Iterable[ForeseenJob], mounts: Iterable[S3Uri]
+) -> Iterator[tuple[ForeseenJob, OutputSpec, S3Uri]]:
+    """Yield each output whose every object would lie below one of the mounts, which are read-only, with that mount."""
+    mounts = tuple(mounts)
+    for job in jobs:
+        for output in job.spec.outputs if job.spec else ():
+            mount = next((mount for mount in mounts if _lies_below(output.uri, mount)), None)
+            if mount:
+                yield job, output, mount
 
 
 def runs_in_any_case(node: Node, graph: PipelineGraph) -> bool:
@@ -144,52 +157,53 @@ def _context(
     step: StepDefinition, step_type: StepType, parameters: Mapping[str, JSON], execution: ExecutionName
 ) -> EvaluationContext:
     """What the step's expressions may refer to before anything has run; ids and times only have the right form."""
-    job = {step_type.job_name_argument: _job_name(step, execution)} if step_type.job_name_argument else {}
-    variables = execution_variables(execution, started=iso_time(0), current=iso_time(0), job=job)
+    variables = execution_variables(
+        execution,
+        started=iso_time(_AT),
+        current=iso_time(_AT),
+        job_name_argument=step_type.job_name_argument,
+        job_name=job_name(_first_attempt(step, execution)),
+    )
     return EvaluationContext(parameters=parameters, execution=variables, steps={}, documents={})
 
 
-def _job_name(step: StepDefinition, execution: ExecutionName) -> str:
-    return job_name(AttemptKey(execution_id=execution.execution_id, step=step.name, attempt=1))
+def _first_attempt(step: StepDefinition, execution: ExecutionName) -> AttemptKey:
+    return AttemptKey(execution_id=execution.execution_id, step=step.name, attempt=1)
 
 
-def _resolved(
+def _work(
     step: StepDefinition,
     step_type: StepType,
     parameters: Mapping[str, JSON],
     fit: Callable[[str, JSON, str], JSON],
     execution: ExecutionName,
-) -> ResolvedStep:
-    context = _context(step, step_type, parameters, execution)
-    path = f"{step.path}.Arguments"
-    arguments = evaluate(_with_unknowns(step_type.own_arguments(step)), context, path)
-    if step_type.request_shape:
-        arguments = fit(step_type.request_shape, arguments, path)
-    return ResolvedStep(
-        name=step.name,
-        type=step.type,
-        path=step.path,
-        arguments=arguments,
-        fields={},
-        property_files=step.property_files,
+) -> Work:
+    """What the first attempt of a step would ask for. Raises ExpressionError, JobFailed."""
+    key = _first_attempt(step, execution)
+    resolved = evaluated(
+        replace(step, arguments=_with_unknowns(step.arguments), fields={}),
+        step_type,
+        _context(step, step_type, parameters, execution),
+        fit,
+        key=key,
         execution=execution,
-        job_name=_job_name(step, execution),
-        attempt=1,
-        at=0.0,
+        job_name=job_name(key),
+        at=_AT,
     )
+    return step_type.work(resolved)
 
 
 def _with_unknowns(value: JSON) -> JSON:
     """The value with each expression that waits for a step replaced by a URI in the unknown bucket."""
     if isinstance(value, list):
-        return [_with_unknowns(element) for element in value]
+        return [_with_unknowns(inner) for inner in value]
     if not isinstance(value, dict):
         return value
-    if set(value) == {"Get"} and str(value["Get"]).startswith("Steps."):
-        return f"s3://{_UNKNOWN_BUCKET}/{value['Get']}"
-    if set(value) == {"Std:JsonGet"}:
+    if set(value) == {GET} and str(value[GET]).startswith("Steps."):
+        return f"s3://{_UNKNOWN_BUCKET}/{value[GET]}"
+    if set(value) == {JSON_GET}:
         return f"s3://{_UNKNOWN_BUCKET}/JsonGet"
-    return {key: _with_unknowns(member) for key, member in value.items()}
+    return {key: _with_unknowns(inner) for key, inner in value.items()}
 
 
 def _before(node: Node, graph: PipelineGraph) -> Iterator[Node]:
@@ -202,6 +216,11 @@ def _before(node: Node, graph: PipelineGraph) -> Iterator[Node]:
         found |= new
         waiting += [graph.nodes[name] for name in new]
     return (graph.nodes[name] for name in found)
+
+
+def _is_unknown(uri: S3Uri) -> bool:
+    """Whether a part of it is only known when the step starts."""
+    return _UNKNOWN_BUCKET in str(uri)
 
 
 def _exists(store: ObjectStore, uri: S3Uri) -> bool:
@@ -224,7 +243,7 @@ def _may_be_written(uri: S3Uri, before: Iterable[Node], jobs: Mapping[str, Fores
 def _may_write(spec: JobSpec, uri: S3Uri, buckets: frozenset[str]) -> bool:
     if uri.bucket not in buckets and not spec.network_isolated:
         return True
-    outputs = any(output.uri.bucket == _UNKNOWN_BUCKET or _overlap(output.uri, uri) for output in spec.outputs)
+    outputs = any(_is_unknown(output.uri) or _overlap(output.uri, uri) for output in spec.outputs)
     return outputs or any(_tells_of(uri, text) for text in _handed_to(spec))
 
 
@@ -241,6 +260,10 @@ def _tells_of(uri: S3Uri, text: str) -> bool:
     named = [S3Uri.parse(found) for found in _S3_URI.findall(text)]
     alone = rf"(?<![\w.-]){re.escape(uri.bucket)}(?![\w.-])"
     return any(_overlap(other, uri) for other in named) or re.search(alone, _S3_URI.sub("", text)) is not None
+
+
+def _lies_below(uri: S3Uri, mount: S3Uri) -> bool:
+    return uri.bucket == mount.bucket and f"{uri.key}/".startswith(mount.child("").key)
 
 
 def _overlap(one: S3Uri, other: S3Uri) -> bool:

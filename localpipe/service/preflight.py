@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from localpipe.core.names import ExecutionName
 from localpipe.definition.check import all_steps, load_definition
+from localpipe.definition.doubts import doubts
 from localpipe.definition.expressions import referenced_steps
 from localpipe.definition.parameters import resolve_parameters
 from localpipe.definition.parse import read_definition
@@ -16,16 +17,19 @@ from localpipe.definition.step_kind import named_by_service
 from localpipe.errors import DefinitionError, ImageMissing, NotSupported, Problem, UsageError
 from localpipe.scheduling.graph import build_graph
 from localpipe.scheduling.plan import ExecutionPlan
-from localpipe.service.foresight import foresee, missing_inputs, runs_in_any_case, wrong_values
+from localpipe.service.foresight import foresee, missing_inputs, outputs_into_mounts, runs_in_any_case, wrong_values
+from localpipe.service.step_functions import require_authors_python
 from localpipe.store import nearest_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from localpipe.core import JSON
+    from localpipe.core.names import S3Uri
     from localpipe.core.ports import ImageStatus, Runner
     from localpipe.definition.model import PipelineDefinition, StepDefinition
-    from localpipe.scheduling.graph import PipelineGraph
+    from localpipe.scheduling.graph import Node, PipelineGraph
     from localpipe.service.foresight import ForeseenJob
     from localpipe.service.wiring import Home
 
@@ -55,13 +59,14 @@ class Pipeline:
 class Preflight:
     """A pipeline with all that it takes to run it: nothing in its way is known.
 
-    `notes`: what will differ from the service, and what the author should know, in sentences.
+    `runner_name` None: it has no jobs to run. `notes`: what will differ from the service, and what the author should know,
+    in sentences.
     """
 
     pipeline: Pipeline
     parameters: Mapping[str, JSON]
     max_parallel: int | None
-    runner_name: str
+    runner_name: str | None
     images: tuple[ImageStatus, ...]
     notes: tuple[str, ...]
 
@@ -95,18 +100,20 @@ def preflight(
     check_name(name)
     pipeline = load_pipeline(home, source, name)
     parameters = resolve_parameters(pipeline.definition.parameters, given)
-    doubts = check_values(home, pipeline, parameters)
     jobs = foreseen_jobs(home, pipeline, parameters)
+    fails_if_reached = check_values(home, pipeline, parameters, jobs)
     check_inputs(home, pipeline, jobs)
-    runner = runner or home.choose_runner()
-    images = check_images(runner, jobs) if jobs else []
+    runner = (runner or home.choose_runner()) if jobs else None
+    images = check_images(runner, jobs) if runner else []
+    doubtful = doubts(pipeline.definition, home.step_types, home.model)
+    image_notes = (f"{image.image_uri}: {note}" for image in images for note in image.notes)
     return Preflight(
         pipeline=pipeline,
         parameters=parameters,
         max_parallel=home.settings.max_parallel or max_parallel,
-        runner_name=runner.name,
+        runner_name=runner.name if runner else None,
         images=tuple(images),
-        notes=(*notes, *doubts, *(f"{image.image_uri}: {note}" for image in images for note in image.notes)),
+        notes=(*notes, *fails_if_reached, *doubtful, *image_notes),
     )
 
 
@@ -115,6 +122,8 @@ def make_images(home: Home, ready: Preflight) -> None:
 
     Raises ImageMissing, RunnerUnavailable.
     """
+    if ready.runner_name is None:
+        return
     runner = home.runner(ready.runner_name)
     for image in ready.images:
         runner.ensure_image(image.image_uri)
@@ -168,17 +177,37 @@ def foreseen_jobs(home: Home, pipeline: Pipeline, parameters: Mapping[str, JSON]
     return list(foresee(pipeline.graph, parameters, home.step_types, fit, _not_started(home, pipeline)))
 
 
-def check_values(home: Home, pipeline: Pipeline, parameters: Mapping[str, JSON]) -> list[str]:
-    """Refuse parameters that put something into a step's request which cannot run; note those of steps that may not run.
+def check_values(home: Home, pipeline: Pipeline, parameters: Mapping[str, JSON], jobs: Iterable[ForeseenJob]) -> list[str]:
+    """Refuse requests that cannot run with these parameters and settings; note those of steps that may not run.
 
     Raises DefinitionError naming each.
     """
     graph, execution = pipeline.graph, _not_started(home, pipeline)
-    wrong = list(wrong_values(graph, parameters, home.step_types, home.model, execution))
+    wrong = [
+        *wrong_values(graph, parameters, home.step_types, home.model, execution),
+        *_read_only_outputs(jobs, home.settings.s3_mounts),
+    ]
     problems = [problem for node, problem in wrong if runs_in_any_case(node, graph)]
     if problems:
         raise DefinitionError(problems)
     return [f"Step {node.name!r} fails if it is reached: {problem}" for node, problem in wrong]
+
+
+def _read_only_outputs(jobs: Iterable[ForeseenJob], mounts: Mapping[S3Uri, Path]) -> Iterator[tuple[Node, Problem]]:
+    """A problem for each URI whose outputs could not be written: one, though a training job writes two archives below it."""
+    seen: set[str] = set()
+    for job, output, mount in outputs_into_mounts(jobs, mounts):
+        if output.path not in seen:
+            seen.add(output.path)
+            yield (
+                job.node,
+                Problem(
+                    output.path,
+                    f"step {job.node.name!r}: output {output.name!r} cannot be written: "
+                    f'[s3.mounts] shows {mounts[mount]} there, read-only ("{mount}").',
+                    "Write to another prefix, or take the mount out of localpipe.toml.",
+                ),
+            )
 
 
 def _not_started(home: Home, pipeline: Pipeline) -> ExecutionName:
@@ -212,13 +241,17 @@ def check_inputs(home: Home, pipeline: Pipeline, jobs: Sequence[ForeseenJob]) ->
 
 
 def check_images(runner: Runner, jobs: Sequence[ForeseenJob]) -> list[ImageStatus]:
-    """What the runner would use for each image. Raises ImageMissing for the first that cannot be had, naming the step."""
+    """What the runner would use for each image.
+
+    Raises ImageMissing for the first that cannot be had or does not serve its step, naming the step.
+    """
     statuses: dict[str, ImageStatus] = {}
     for job in jobs:
         uri = job.image_uri
-        if uri is None or uri in statuses:
+        if uri is None or job.spec is None:
             continue
-        statuses[uri] = status = runner.image(uri)
+        status = statuses[uri] = statuses.get(uri) or runner.image(uri)
         if status.local is None:
             raise ImageMissing(uri, f"step {job.node.name!r}: {status.reason}", status.remedy)
+        require_authors_python(job.node.name, job.spec.arguments or (), status)
     return list(statuses.values())

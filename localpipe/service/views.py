@@ -5,19 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localpipe.core.times import iso_time
-from localpipe.scheduling.state import StepStatus
+from localpipe.scheduling.state import StepExecution, StepStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from localpipe.core import JSON
     from localpipe.core.names import ExecutionName
     from localpipe.definition.model import StepDefinition
-    from localpipe.scheduling.state import ExecutionState, StepExecution
+    from localpipe.scheduling.state import ExecutionState
     from localpipe.steps.base import StepType
 
-# Ours, not the service's: a step that waits for its next attempt still executes for everyone else.
-_SHOWN_STATUS = {StepStatus.BACKING_OFF: "Executing"}
+# Two of our statuses are not the service's. One that waits for its next attempt still executes for everyone else; one that
+# a retry of the execution has still to do again has been taken up.
+_SHOWN_STATUS = {StepStatus.BACKING_OFF: "Executing", StepStatus.WAITING: "Starting"}
+NOT_STARTED = "NotStarted"
+"""Ours: the service does not list a step that has not started. Follows: service.md section 5.4."""
 
 
 def execution_document(
@@ -69,13 +72,32 @@ def step_row(execution: StepExecution, step: StepDefinition, step_type: StepType
 
 
 def shown_status(execution: StepExecution) -> str:
-    """The service's word for where a step stands."""
+    """The service's word for where a step stands; `NotStarted` before its first attempt."""
+    if not execution.attempts:
+        return NOT_STARTED
     return _SHOWN_STATUS.get(execution.status, execution.status.value)
 
 
 def started_steps(state: ExecutionState) -> Sequence[StepExecution]:
     """The steps that the service would list: those that have started, oldest first."""
     return sorted((step for step in state.steps.values() if step.attempts), key=lambda step: step.attempts[0].started_at)
+
+
+def all_steps(state: ExecutionState, names: Iterable[str]) -> Sequence[StepExecution]:
+    """The steps that have started, oldest first, then the others of `names` in their order."""
+    started = started_steps(state)
+    known = {step.step for step in started}
+    return (*started, *(StepExecution(step=name) for name in names if name not in known))
+
+
+def remark(execution: StepExecution) -> str:
+    """What there is to tell of a step besides its status, in one line: branches taken, when it goes on, why it failed."""
+    if execution.branches_taken:
+        return f"→ {', '.join(execution.branches_taken)}"
+    reason = execution.reason.partition("\n")[0]
+    if execution.due_at is not None:
+        return f"waits for attempt {execution.attempt + 1}, due {iso_time(execution.due_at)}. {reason}"
+    return reason
 
 
 def with_iso_times(value: JSON, shape_name: str | None, model: JSON) -> JSON:

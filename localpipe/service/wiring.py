@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from localpipe.core import JSON
     from localpipe.core.names import AttemptKey, S3Uri
     from localpipe.core.ports import Availability, ObjectStore, Runner
+    from localpipe.engine.slots import Slots
     from localpipe.journal.sqlite import SqliteJournal
     from localpipe.registry import SqliteRegistry
     from localpipe.settings import Settings
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from localpipe.steps.base import StepType
 
 AUTO = "auto"
-DOCKER = "docker"
+DOCKER, PROCESS = "docker", "process"
+RUNNER_OF_NO_JOBS = PROCESS
+"""What drives executions without jobs: it asks nothing of the machine until it is to start one."""
 _IGNORE_ALL = "# Made by localpipe: everything in here can be made again.\n*\n"
 
 
@@ -134,12 +137,17 @@ class Home:
 
         return step_types()
 
-    def runner(self, name: str) -> Runner:
-        """The runner of that name, with the slots of the settings; they are of this process, so of what it drives."""
-        if name not in self._runners:
-            from localpipe.runners.limited import LimitedRunner
+    @cached_property
+    def slots(self) -> Slots:
+        """Places for as many jobs as the settings say; they are of this process, so of what it drives."""
+        from localpipe.engine.slots import Slots
 
-            self._runners[name] = LimitedRunner(_RUNNERS[name](self), self.settings.job_slots)
+        return Slots(self.settings.job_slots)
+
+    def runner(self, name: str) -> Runner:
+        """The runner of that name."""
+        if name not in self._runners:
+            self._runners[name] = _RUNNERS[name](self)
         return self._runners[name]
 
     def availability(self) -> Mapping[str, Availability]:
@@ -149,16 +157,17 @@ class Home:
     def choose_runner(self) -> Runner:
         """The runner of the settings; `auto` is the first that can be used here.
 
-        Raises RunnerUnavailable, for `auto` with the reason of each.
+        Raises RunnerUnavailable, for `auto` with the reason of each, else with the names of others that can be used.
         """
-        wanted = self.settings.runner
+        wanted = tuple(_RUNNERS) if self.settings.runner == AUTO else (self.settings.runner,)
         reasons = []
-        for name in _RUNNERS if wanted == AUTO else (wanted,):
+        for name in wanted:
             availability = self.runner(name).check()
             if availability.usable:
                 return self.runner(name)
             reasons.append(f"The {name} runner cannot be used: {availability.reason} {availability.remedy}".strip())
-        raise RunnerUnavailable("\n".join(reasons), "")
+        others = (name for name in _RUNNERS if name not in wanted and self.runner(name).check().usable)
+        raise RunnerUnavailable("\n".join(reasons), " ".join(f"Or use `--runner {name}`." for name in others))
 
     def stager(self) -> Stager:
         """What stages and collects the jobs of this home."""
@@ -214,7 +223,7 @@ def _process_runner(home: Home) -> Runner:
         cache=cache_dir(os.environ),
         containers=containers_dir(),
         mappings=home.settings.images,
-        unknown_python=home.settings.python,
+        unknown_python=home.settings.unknown_image_python,
         exact=home.settings.xgboost_exact,
     )
     return ProcessRunner(
@@ -227,7 +236,7 @@ def _process_runner(home: Home) -> Runner:
     )
 
 
-_RUNNERS: Mapping[str, Callable[[Home], Runner]] = {DOCKER: _docker_runner, "process": _process_runner}
+_RUNNERS: Mapping[str, Callable[[Home], Runner]] = {DOCKER: _docker_runner, PROCESS: _process_runner}
 """In the order in which `auto` tries them."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,12 @@ import pytest
 from commands import Cli, Write
 from support import pipeline, processing
 
+from localpipe.service.executions import describe_pipeline_execution, drive, start_pipeline_execution
+from localpipe.service.preflight import preflight
+from localpipe.service.wiring import Home
+from localpipe.settings import load_settings
+
+BASE = os.environ.get("LOCALPIPE_TEST_BASE_IMAGE", "localpipe-base:bookworm")
 pytestmark = pytest.mark.docker
 
 
@@ -44,3 +51,30 @@ def test_a_shell_takes_commands_from_a_pipe_too(
     shell = subprocess.run(command, input=typed, capture_output=True, text=True, check=False)
     assert shell.returncode == 7
     assert shell.stdout.splitlines()[-2:] == ["out", "0"]
+
+
+def test_an_image_that_is_removed_in_mid_run_fails_its_step_and_a_retry_goes_on(
+    cli: Cli, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DOCKER_HOST")
+    tag, untag = ["docker", "tag", BASE, "test-gone:1"], ["docker", "rmi", "test-gone:1"]
+    if subprocess.run(tag, capture_output=True, check=False).returncode:
+        pytest.skip(f"there is no image {BASE}")
+    step = processing("Use")
+    step["Arguments"]["AppSpecification"]["ImageUri"] = "test-gone:1"
+    home = Home(load_settings({"runner": "docker"}, {}, Path()))
+    ready = preflight(home, pipeline(step), "pipe", {})
+    subprocess.run(untag, capture_output=True, check=True)
+    failed = drive(describe_pipeline_execution(home, start_pipeline_execution(home, ready)), lambda _: None)
+    home.close()
+    assert failed.status == "Failed"
+    assert failed.state.steps["Use"].reason == (
+        "ClientError: Failed to invoke sagemaker:CreateProcessingJob. Error Details: Image test-gone:1: localpipe "
+        'has no stand-in for this repository. Map it in localpipe.toml under [images], for example "test-gone:1" = '
+        '"my-image:latest", or have the image itself: `docker pull test-gone:1`.'
+    )
+    subprocess.run(tag, capture_output=True, check=True)
+    try:
+        assert cli("retry", "last").status == 0
+    finally:
+        subprocess.run(untag, capture_output=True, check=True)

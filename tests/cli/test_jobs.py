@@ -97,7 +97,7 @@ def test_a_third_interrupt_leaves_and_resume_takes_up_what_was_left(running: sub
     running.send_signal(signal.SIGCONT)
     out, err = running.communicate(timeout=20)
     assert (running.returncode, out) == (130, "")
-    assert re.search(r"\nLeft\. What still runs is taken up by: localpipe resume [a-z0-9]{12}\n", err)
+    assert re.search(r"\nLeft\. What still runs is taken up by: localpipe resume [a-z0-9]{12}\n$", err)
     assert cli("ls", "--json").document[0]["Interrupted"]
     stopped = cli("stop", "last", "--kill").out
     assert stopped.startswith("No process drives it now. To stop what still runs and to end it: localpipe resume ")

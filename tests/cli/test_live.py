@@ -15,6 +15,7 @@ from localpipe.scheduling.events import (
     ExecutionStarted,
     JobLaunched,
     Recorded,
+    RetryScheduled,
     StepSucceeded,
     StopRequested,
     StopSignalled,
@@ -52,7 +53,7 @@ def test_state_time_last_line_and_counts(tmp_path: Path) -> None:
         "Step     Status           Time  Last line",
         "Prepare  Succeeded         3 s",
         "Train    Executing  2 min 08 s  two",
-        "Check    Succeeded         3 s  IfSteps",
+        "Check    Succeeded         3 s  → IfSteps",
         "1 Executing  2 Succeeded",
     ]
 
@@ -86,4 +87,8 @@ def test_a_stopping_step_stays_so_when_its_job_comes_up() -> None:
 
 
 def test_a_later_attempt_says_so() -> None:
-    assert drawn(AttemptStarted("Train", 2, ""))[2].startswith("Train (attempt 2)")
+    failed = (AttemptStarted("Train", 1, ""), AttemptFailed("Train", 1, "no room"), RetryScheduled("Train", 1, 9.0, 0))
+    waiting = drawn(*failed)[2]
+    assert waiting.split()[:2] == ["Train", "Executing"]
+    assert waiting.endswith("waits for attempt 2, due 1970-01-01T00:00:09.000Z…")
+    assert drawn(*failed, AttemptStarted("Train", 2, ""))[2].startswith("Train (attempt 2)")

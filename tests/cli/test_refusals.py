@@ -103,21 +103,35 @@ def test_an_unsupported_step_type_is_named(cli: Cli, write: Write) -> None:
     assert "Tuning" in text
 
 
+@pytest.mark.sandbox
 def test_no_docker_engine(cli: Cli, write: Write, tmp_path: Path) -> None:
-    text = refused(cli, "run", write(decision()), "--runner", "docker", status=3)
+    text = refused(cli, "run", write(pipeline(processing("Use"))), "--runner", "docker", status=3)
     address = f"unix://{tmp_path}/no-engine.sock"
-    assert text.startswith(
-        f"The docker runner cannot be used: No Docker engine answers at {address} (DOCKER_HOST). Start it"
+    assert text == (
+        f"The docker runner cannot be used: No Docker engine answers at {address} (DOCKER_HOST). Start it (on Linux: "
+        "`sudo systemctl start docker`, elsewhere: start Docker Desktop). Or use `--runner process`.\n"
     )
-    assert text.endswith("or use `--runner process`.\n")
 
 
 @pytest.mark.sandbox
 def test_an_image_that_cannot_be_had(cli: Cli, write: Write) -> None:
     step = processing("Use")
     step["Arguments"]["AppSpecification"]["ImageUri"] = "111122223333.dkr.ecr.us-east-1.amazonaws.com/mine:1"
-    text = refused(cli, "run", write(pipeline(step)), "--runner", "process", status=3)
-    assert text.startswith("Image 111122223333.dkr.ecr.us-east-1.amazonaws.com/mine:1: step 'Use': ")
+    for command in ("run", "check"):  # whatever Python runs scripts
+        text = refused(cli, command, write(pipeline(step)), "--runner", "process", "--python", sys.executable, status=3)
+        assert text.startswith("Image 111122223333.dkr.ecr.us-east-1.amazonaws.com/mine:1: step 'Use': ")
+        assert "name a Python that serves it (setting `unknown_image_python`)" in text
+
+
+@pytest.mark.sandbox
+def test_an_unknown_image_is_served_by_the_python_that_the_settings_name(
+    cli: Cli, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = processing("Use")
+    step["Arguments"]["AppSpecification"]["ImageUri"] = "mine:1"
+    monkeypatch.setenv("LOCALPIPE_UNKNOWN_IMAGE_PYTHON", sys.executable)
+    ended = cli("run", write(pipeline(step)), "--runner", "process", "--json")
+    assert (ended.status, ended.document["PipelineExecutionStatus"]) == (0, "Succeeded")
 
 
 def test_arguments_of_get_pipeline(cli: Cli, place: Path, write: Write) -> None:
@@ -127,9 +141,7 @@ def test_arguments_of_get_pipeline(cli: Cli, place: Path, write: Write) -> None:
         "get_pipeline() of pipeline.py does not take siez. It takes: size.\n"
     )
     assert refused(cli, "check", "pipeline.py", "--arg", "size") == "Argument 'size' is not of the form Name=Value.\n"
-    assert refused(cli, "graph", write(decision()), "--arg", "a=1") == (
-        "Only get_pipeline() of a script (.py) takes arguments: a.\n"
-    )
+    assert refused(cli, "graph", write(decision()), "--arg", "a=1") == ("Only a script (.py, .ipynb) takes --arg.\n")
 
 
 def test_a_parameter_that_cannot_be_in_a_request(cli: Cli, write: Write) -> None:
@@ -182,6 +194,14 @@ def test_a_read_only_home_can_be_looked_at(cli: Cli, write: Write, place: Path) 
         f"Error: The home {home} cannot be written: you may not write to it, or it is on a read-only file system. "
         "Name another by --home or LOCALPIPE_HOME.\n"
     )
+
+
+def test_a_graph_needs_no_home(cli: Cli, write: Write, place: Path) -> None:
+    (place / "file").write_text("")
+    shown = cli("graph", write(decision()), "--home", "file")
+    assert (shown.status, shown.out) == (0, "Check (Condition)\n  [Check → IfSteps]\n    TooHigh (Fail)\n")
+    assert cli("graph", "pipe.json").status == 0
+    assert not (place / ".localpipe").exists()
 
 
 def test_executions_and_steps_that_are_not_there(cli: Cli, write: Write, place: Path) -> None:

@@ -20,6 +20,16 @@ def test_a_succeeded_pipeline_ends_with_0_and_says_what_to_type_next(cli: Cli, w
     assert re.search(rf"\nPipeline pipe: Succeeded\.\nNext: localpipe artifacts {ID}\n$", ended.err)
 
 
+def test_a_pipeline_without_jobs_needs_no_runner(cli: Cli, write: Write) -> None:
+    definition = write(decision(else_steps=(model("Keep"),)))
+    checked = cli("check", definition, "--runner", "docker")
+    assert checked.out.startswith("Pipeline pipe: 3 steps can run without a runner.\n")
+    assert cli("check", definition, "--runner", "docker", "--json").document["Runner"] is None
+    assert cli("run", definition, "--runner", "docker").status == 0
+    assert cli("run", definition, "--runner", "docker", "-p", "Threshold=2").status == 1
+    assert cli("retry", "last").status == 1
+
+
 def test_a_failed_pipeline_ends_with_1_and_the_authors_message(cli: Cli, write: Write) -> None:
     ended = cli("run", write(decision()), "-p", "Threshold=1.5")
     assert ended.status == 1
@@ -148,6 +158,8 @@ def test_show_tells_steps_reason_and_parameters(cli: Cli, write: Write) -> None:
     assert "Parameter  Threshold = 2.0\nParameter  Mode = a\n" in shown
     assert re.search(rf"Check +Succeeded  1        {TIME}  0\.0 s  → IfSteps\n", shown)
     assert re.search(rf"TooHigh +Failed +1        {TIME}  0\.0 s  the threshold is too high\n", shown)
+    cli("run", "pipe.json")
+    assert re.search(r"\nTooHigh +NotStarted\n", cli("show", "last").out)
 
 
 def test_check_runs_nothing(cli: Cli, write: Write) -> None:
@@ -159,8 +171,8 @@ def test_check_runs_nothing(cli: Cli, write: Write) -> None:
 
 
 def test_check_counts_the_steps(cli: Cli, write: Write) -> None:
-    assert ": 1 step can run on the " in cli("check", write(pipeline(fail("End", "x")))).out
-    assert ": 2 steps can run on the " in cli("check", write(pipeline(fail("A", "x"), fail("B", "x")))).out
+    assert ": 1 step can run " in cli("check", write(pipeline(fail("End", "x")))).out
+    assert ": 2 steps can run " in cli("check", write(pipeline(fail("A", "x"), fail("B", "x")))).out
 
 
 def test_graphs(cli: Cli, write: Write) -> None:

@@ -15,7 +15,8 @@ from support import pipeline, processing
 
 pytestmark = pytest.mark.sandbox
 
-UNTIL_LET_GO = ["sh", "-c", "echo begun; until [ -e /tmp/go ]; do sleep 0.02; done"]
+# It goes on for a moment, so that the shell in it ends by itself.
+UNTIL_LET_GO = ["sh", "-c", "echo begun; until [ -e /tmp/go ]; do sleep 0.02; done; sleep 0.5"]
 
 
 def running_and_waiting(place: Path) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import subprocess
@@ -57,3 +58,24 @@ def test_a_reader_that_goes_away_does_not_end_the_execution(place: Path, write: 
     assert ended.stdout.count("\n") == 1
     shown = subprocess.run([sys.executable, "-m", "localpipe", "ls"], capture_output=True, text=True, check=True, cwd=place)
     assert "Succeeded" in shown.stdout
+
+
+def in_a_shell(place: Path, command: str) -> subprocess.CompletedProcess[str]:
+    """A command of localpipe as a shell starts it, with redirections."""
+    line = f"{sys.executable} -m localpipe {command}"
+    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False, cwd=place)
+
+
+def test_a_full_disk_below_standard_output_is_no_bug(place: Path, write: Write) -> None:
+    ended = in_a_shell(place, f"check {write(decision())} >/dev/full")
+    assert ended.returncode == 3
+    assert ended.stderr == (
+        "Error: Nothing more can be written: No space left on device. "
+        "Make room: `localpipe resume last` goes on with a run.\n"
+    )
+
+
+@pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-", "<&- 2>&-"])
+def test_a_run_goes_on_whatever_becomes_of_its_messages(place: Path, write: Write, redirection: str) -> None:
+    ended = in_a_shell(place, f"run {write(decision())} --json {redirection}")
+    assert (ended.returncode, json.loads(ended.stdout)["PipelineExecutionStatus"]) == (0, "Succeeded")

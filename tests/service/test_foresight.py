@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from support import output_of, pipeline, processing
+from support import IMAGE, ROLE, output_of, pipeline, processing
 
 from localpipe.core.names import S3Uri
 from localpipe.errors import DefinitionError
@@ -42,6 +42,18 @@ def told(step: JSON, *arguments: str) -> JSON:
     return step
 
 
+def training(name: str, output: str) -> JSON:
+    """A Training step without channels."""
+    arguments = {
+        "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+        "OutputDataConfig": {"S3OutputPath": output},
+        "ResourceConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 30},
+        "RoleArn": ROLE,
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+    }
+    return {"Name": name, "Type": "Training", "Arguments": arguments}
+
+
 def test_what_lies_there_is_no_problem(home: Home) -> None:
     assert problems(home, processing("Use", inputs={"in": "s3://bucket/raw"})) == []
 
@@ -66,6 +78,12 @@ def test_a_step_before_may_write_it(home: Home) -> None:
     literal = processing("Use", inputs={"in": "s3://bucket/Make/out"})
     assert problems(home, make, literal | {"DependsOn": ["Make"]}) == []
     assert problems(home, make, literal)  # it does not wait for the step
+
+
+def test_what_only_the_run_can_tell_of_a_uri_is_left_to_the_run(home: Home) -> None:
+    name = {"Get": "Steps.Fit.TrainingJobName"}
+    archive = {"Std:Join": {"On": "/", "Values": ["s3://bucket/fits", name, "output", "output.tar.gz"]}}
+    assert problems(home, training("Fit", "s3://bucket/fits"), processing("Use", inputs={"in": archive})) == []
 
 
 def test_a_step_that_is_told_of_the_place_may_write_it(home: Home) -> None:
@@ -138,6 +156,46 @@ def test_what_a_parameter_puts_into_a_request_is_checked_before_the_run(
     assert problem.startswith(f"$.Steps[0].Arguments.{where.replace('.0.', '[0].')}: ")
     assert message in problem
     assert "Unable to parse" not in problem
+
+
+@pytest.mark.parametrize("uri", ["not-a-uri", {"Get": "Parameters.V"}])
+def test_a_wrong_uri_is_told_once(home: Home, uri: JSON) -> None:
+    parameter = {"Name": "V", "Type": "String", "DefaultValue": "not-a-uri"}
+    assert problems(home, processing("Use", inputs={"in": uri}), parameters=(parameter,)) == [
+        "$.Steps[0].Arguments.ProcessingInputs[0].S3Input.S3Uri: 'not-a-uri' is not an S3 URI (s3://bucket/key)."
+    ]
+
+
+@pytest.fixture
+def home_with_mounts(tmp_path: Path) -> Iterator[Home]:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "localpipe.toml").write_text('[s3.mounts]\n"s3://bucket/Make" = "./data"\n"s3://company" = "./data"\n')
+    opened = Home(load_settings({"home": str(tmp_path / "home")}, {}, tmp_path))
+    yield opened
+    opened.close()
+
+
+def test_an_output_below_a_mount_is_refused(home_with_mounts: Home, tmp_path: Path) -> None:
+    text = (
+        "step 'Make': output 'out' cannot be written: "
+        f'[s3.mounts] shows {tmp_path}/data there, read-only ("s3://bucket/Make"). '
+        "Write to another prefix, or take the mount out of localpipe.toml."
+    )
+    place = "Arguments.ProcessingOutputConfig.Outputs[0].S3Output.S3Uri"
+    assert problems(home_with_mounts, processing("Make", outputs=("out",))) == [f"$.Steps[0].{place}: {text}"]
+    assert problems(home_with_mounts, processing("Maker", outputs=("out",))) == []
+    outcome = {"Type": "Equals", "LeftValue": 1, "RightValue": 2}
+    step = processing("Make", outputs=("out",))
+    branch = {"Name": "C", "Type": "Condition", "Arguments": {"Conditions": [outcome], "IfSteps": [step]}}
+    ready = preflight(home_with_mounts, pipeline(branch), "test", {}, runner=ScriptedRunner())
+    assert ready.notes == (f"Step 'Make' fails if it is reached: $.Steps[0].Arguments.IfSteps[0].{place}: {text}",)
+
+
+def test_the_archives_of_a_training_job_below_a_mounted_bucket_are_told_once(home_with_mounts: Home) -> None:
+    (problem,) = problems(home_with_mounts, training("Train", "s3://company/models"))
+    assert problem.startswith(
+        "$.Steps[0].Arguments.OutputDataConfig.S3OutputPath: step 'Train': output 'model' cannot be written: "
+    )
 
 
 def test_what_a_step_may_never_take_is_noted_and_left_to_its_start(home: Home) -> None:

@@ -10,14 +10,16 @@ from localpipe.scheduling.events import (
     AttemptFailed,
     AttemptStarted,
     Event,
+    ExecutionFinished,
     ExecutionStarted,
     JobLaunched,
     Recorded,
+    RetryRequested,
     RetryScheduled,
     StepSucceeded,
 )
 from localpipe.scheduling.state import ExecutionState, fold
-from localpipe.service.views import shown_status, started_steps, step_row, with_iso_times
+from localpipe.service.views import all_steps, remark, shown_status, started_steps, step_row, with_iso_times
 from localpipe.service.wiring import service_model
 from localpipe.steps import step_types
 
@@ -54,6 +56,29 @@ def test_rows_fit_the_service_model(misfits: Callable[[str, JSON], list[str]]) -
 def test_a_step_between_two_attempts_executes_for_everyone_else() -> None:
     execution = state(AttemptStarted("A", 1, ""), AttemptFailed("A", 1, "x"), RetryScheduled("A", 1, 99.0, 0)).steps["A"]
     assert shown_status(execution) == "Executing"
+
+
+def test_a_step_that_is_to_be_retried_has_been_taken_up() -> None:
+    again = state(AttemptStarted("A", 1, ""), AttemptFailed("A", 1, "x"), ExecutionFinished("Failed", ""), RetryRequested())
+    assert shown_status(again.steps["A"]) == "Starting"
+
+
+def test_steps_that_have_not_started_come_last() -> None:
+    steps = all_steps(state(AttemptStarted("C", 1, "")), ("A", "B", "C"))
+    assert [(step.step, shown_status(step)) for step in steps] == [
+        ("C", "Starting"),
+        ("A", "NotStarted"),
+        ("B", "NotStarted"),
+    ]
+
+
+def test_a_remark_is_one_line() -> None:
+    failed = (AttemptStarted("A", 1, ""), AttemptFailed("A", 1, "why\nmore"))
+    assert remark(state(*failed).steps["A"]) == "why"
+    waiting = state(*failed, RetryScheduled("A", 1, 99.0, 0)).steps["A"]
+    assert remark(waiting) == "waits for attempt 2, due 1970-01-01T00:01:39.000Z. why"
+    taken = state(AttemptStarted("A", 1, ""), StepSucceeded("A", 1, {}, {}, ("IfSteps",))).steps["A"]
+    assert remark(taken) == "→ IfSteps"
 
 
 def test_steps_are_in_the_order_of_their_first_start() -> None:
