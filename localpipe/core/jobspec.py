@@ -29,6 +29,18 @@ class InputMode(str, Enum):
 
     FILE = "File"
     FAST_FILE = "FastFile"
+    PIPE = "Pipe"
+
+
+class DataType(str, Enum):
+    """What a channel's URI names: all objects under a prefix, or a list of objects or records.
+
+    Follows: containers.md 2.4.
+    """
+
+    S3_PREFIX = "S3Prefix"
+    MANIFEST_FILE = "ManifestFile"
+    AUGMENTED_MANIFEST_FILE = "AugmentedManifestFile"
 
 
 class JobEnd(str, Enum):
@@ -56,15 +68,26 @@ class OutputForm(str, Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Channel:
-    """Objects under an S3 prefix that appear in a container directory. `path` is the JSON path of the request member.
+    """Objects of S3 that appear in a container directory. `path` is the JSON path of the request member.
 
     Key to file: containers.md 1.6. A URI that names one object gives `container_dir/<basename>`.
+    `sharded`: each host gets its share of the objects. `hosts`: names of those that get the channel, None for all.
+    PIPE: the objects come through FIFOs `<container_dir>_<epoch>`; only there count `gunzip` (objects are decompressed),
+    `record_io` (each object becomes a record), `shuffle_seed` (the order differs in each epoch; None: it does not) and
+    `attribute_names` (of an augmented manifest, those whose values are streamed). Follows: containers.md 2.4, 2.5.
     """
 
     name: str
     uri: S3Uri
     container_dir: PurePosixPath
     mode: InputMode = InputMode.FILE
+    data_type: DataType = DataType.S3_PREFIX
+    attribute_names: tuple[str, ...] = ()
+    sharded: bool = False
+    hosts: frozenset[str] | None = None
+    gunzip: bool = False
+    record_io: bool = False
+    shuffle_seed: int | None = None
     path: str = field(default="", compare=False)
 
 
@@ -74,7 +97,10 @@ class OutputSpec:
 
     `uri` is a prefix for TREE, the archive's object for TAR_GZ. `path` is the JSON path of the request member.
     `published_on` are the ends after which it is published. `even_if_empty`: an archive is written although the directory is
-    empty (a tree never writes anything then).
+    empty (a tree never writes anything then). `continuous`: a tree's files are uploaded while the job runs too, as they
+    appear and change, and stay whatever its end. `mirrored`: moreover the directory begins with what lies under `uri`, and
+    what the job deletes is deleted there (checkpoints). Of several hosts all publish to one place, in the order of their
+    names. Follows: containers.md 1.7, 2.12.
     """
 
     name: str
@@ -83,6 +109,8 @@ class OutputSpec:
     form: OutputForm = OutputForm.TREE
     published_on: frozenset[JobEnd] = frozenset({JobEnd.COMPLETED})
     even_if_empty: bool = False
+    continuous: bool = False
+    mirrored: bool = False
     path: str = field(default="", compare=False)
 
 
@@ -182,6 +210,15 @@ class StagedHost:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What each container of a job may use; None: as much as the machine has. Follows: containers.md 2.14."""
+
+    memory_bytes: int | None = None
+    cpus: float | None = None
+    shared_memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class StagedJob:
     """All a runner needs. `attempt_dir` is the attempt's own directory on the host; a runner may keep files there.
 
@@ -197,6 +234,7 @@ class StagedJob:
     hosts: tuple[StagedHost, ...]
     network_isolated: bool
     attempt_dir: Path
+    limits: Limits = Limits()
 
 
 @dataclass(frozen=True, kw_only=True)
