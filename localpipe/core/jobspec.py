@@ -46,8 +46,9 @@ class DataType(str, Enum):
 class JobEnd(str, Enum):
     """How a job ended.
 
-    REFUSED means that it never started (missing input or image, engine trouble), LOST that it ran and the engine could not
-    say how it ended, UNPUBLISHED that what it wrote could not be brought to S3; `JobResult.detail` says why.
+    REFUSED means that it never started (missing input or image, engine trouble) or that an input could not be streamed to
+    its end, LOST that it ran and the engine could not say how it ended, UNPUBLISHED that what it wrote could not be brought
+    to S3; `JobResult.detail` says why.
     """
 
     COMPLETED = "Completed"
@@ -157,6 +158,7 @@ class JobSpec:
     `mount_roots` are the container directories that hide what the image ships there; channels and outputs outside of them
     are mounted one by one.
     `failure_file`, `message_file`: read after the end into `JobResult.failure`, `.exit_message`.
+    `restarts`: how often the job is started again, under the same name, when the engine loses it (RetryStrategy).
     """
 
     kind: JobKind
@@ -176,6 +178,7 @@ class JobSpec:
     metrics: tuple[MetricDefinition, ...] = ()
     failure_file: PurePosixPath | None = None
     message_file: PurePosixPath | None = None
+    restarts: int = 0
     job_name: str = field(compare=False)
     job_arn: str = field(compare=False)
 
@@ -211,11 +214,15 @@ class StagedHost:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What each container of a job may use; None: as much as the machine has. Follows: containers.md 2.14."""
+    """What each container of a job may use; None: as much as the machine has. Follows: containers.md 2.14.
+
+    `gpus`: how many its instance has. A container sees all of the machine's or, with 0, none.
+    """
 
     memory_bytes: int | None = None
     cpus: float | None = None
     shared_memory_bytes: int | None = None
+    gpus: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,7 +273,7 @@ class JobResult:
     `failure`: text of the failure file, None if there is none. `exit_message`: first kilobyte of the message file, None if
     there is none or, `message_undecodable`, if it is not UTF-8. `property_files`: name → text of each declared file that
     exists. `detail`: why a job was REFUSED, or the runner's explanation of a failure. `exception_type`: the RetryPolicies
-    name that a REFUSED job counts as, or None.
+    name that a REFUSED job counts as, or None. `restarted_at`: when it was started again after the engine had lost it.
     """
 
     end: JobEnd
@@ -282,3 +289,4 @@ class JobResult:
     property_files: Mapping[str, str] = field(default_factory=dict)
     detail: str = ""
     exception_type: str | None = None
+    restarted_at: tuple[float, ...] = ()

@@ -54,6 +54,15 @@ def bucket_name_problem(name: str) -> str | None:
     return f"{reserved[0]!r} is reserved" if reserved else None
 
 
+def new_bucket_note(name: str) -> str | None:
+    """What to know of a bucket that is made here and that S3 would not make; None if it would.
+
+    It is made all the same: an account may have old buckets with names that S3 gives no more.
+    """
+    problem = bucket_name_problem(name)
+    return f"{name!r} is made here, but S3 makes no new bucket of this name: {problem}." if problem else None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Identity:
     """Whose resources they are: the account (12 digits), region and role that ARNs and containers show."""

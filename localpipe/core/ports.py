@@ -116,6 +116,16 @@ class Runner(Protocol):
         """Whether it takes `Access.OVERLAY` mounts here; ask only a runner that `check` found usable."""
         ...
 
+    @property
+    def prepares_ahead(self) -> bool:
+        """Whether to prepare jobs before they are staged: it takes time, and staging may make their directories anew."""
+        ...
+
+    @property
+    def several_hosts(self) -> bool:
+        """Whether it runs jobs of several hosts."""
+        ...
+
     def check(self) -> Availability:
         """Whether it can be used on this machine. Cheap; never raises."""
         ...
@@ -210,6 +220,14 @@ class ObjectStore(Protocol):
 
     def delete_bucket(self, bucket: str) -> None:
         """Remove an empty bucket. Raises StoreError `NoSuchBucket`, `BucketNotEmpty`."""
+        ...
+
+    def bucket_document(self, bucket: str, name: str) -> str | None:
+        """What was put with the bucket under a name, or None. It goes with the bucket."""
+        ...
+
+    def put_bucket_document(self, bucket: str, name: str, document: str | None) -> None:
+        """Keep a document with a bucket under a name, which can be a file's; None removes it."""
         ...
 
     def head(self, uri: S3Uri) -> ObjectInfo | None:

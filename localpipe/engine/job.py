@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from localpipe.core.jobspec import JobEnd, JobExit, JobResult
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from localpipe.core.jobspec import JobSpec, StagedJob
     from localpipe.core.names import AttemptKey
     from localpipe.core.ports import Clock, Prepared, Runner, Running
+    from localpipe.engine.ahead import MadeAhead
     from localpipe.engine.slots import Slots, Ticket
-    from localpipe.staging import Stager
+    from localpipe.staging import Stager, Uploads
 
 _SERVICE_FAULT = "Step.SERVICE_FAULT"
 _log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ class JobContext:
     """What the jobs of an execution share. `at_disk` is held while a job is staged and while its outputs are collected.
 
     A job has one of the `slots` from its start until its end is seen; it waits for one when it is prepared. Jobs that a
-    killed localpipe left have theirs even beyond the limit.
+    killed localpipe left have theirs even beyond the limit. `made_ahead` gives, once, what was made ahead for an attempt.
     """
 
     runner: Runner
@@ -41,6 +42,7 @@ class JobContext:
     clock: Clock
     grace_seconds: float
     at_disk: AbstractContextManager[object]
+    made_ahead: Callable[[AttemptKey], MadeAhead | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,25 +92,16 @@ class JobRun:
         """Run the job to its end and publish its outputs. Never raises for what is the job's or the machine's fault.
 
         `environment` gives the whole environment; `launched` is called once the containers run. `reattach`: look for
-        containers that a killed localpipe left, running since `launched_at`; one that fails then is run anew, since an
-        interruption of localpipe never counts against a job.
+        containers that a killed localpipe left, running since `launched_at`; one that fails then, or that nobody can go on
+        serving, is run anew, since an interruption of localpipe never counts against a job.
         """
         try:
             if reattach and (running := self._context.runner.find(self._key)):
-                self._place = self._context.slots.take()
-                staged = self._stage(environment, anew=False)
-                launched(self._launch(staged, found=True))
-                attended = self._attend(running, launched_at)
-                if attended.end is not JobEnd.FAILED:
-                    return self._result(attended, staged, created_at)
-                self.clean()  # it may have failed only because nobody served its S3 for a while
+                result = self._taken_up(running, environment, launched, created_at=created_at, launched_at=launched_at)
+                if result:
+                    return self._restarted(result, environment)
             self._remove_earlier()
-            staged = self._stage(environment, anew=True)
-            started = self._start(staged)
-            if started is None:
-                return JobResult(end=JobEnd.STOPPED, created_at=created_at, ended_at=self._context.clock.now())
-            launched(self._launch(staged, found=False))
-            return self._result(self._attend(started), staged, created_at)
+            return self._restarted(self._once(environment, launched, created_at), environment)
         except InvalidTransition:
             raise
         except (LocalpipeError, OSError) as error:
@@ -137,6 +130,60 @@ class JobRun:
         if running:
             running.remove()
 
+    def _once(
+        self, environment: Callable[[], Mapping[str, str]], launched: Callable[[Launch], None], created_at: float
+    ) -> JobResult:
+        made = self._context.made_ahead(self._key)  # first: while it is made its directories must not be made anew
+        staged = self._stage(environment, anew=True)
+        with self._serving(staged) as uploads:
+            started = self._start(staged, made)
+            if started is None:
+                return JobResult(end=JobEnd.STOPPED, created_at=created_at, ended_at=self._context.clock.now())
+            launched(self._launch(staged, found=False))
+            attended = self._attend(started)
+        return self._result(attended, staged, uploads, created_at)
+
+    def _restarted(self, result: JobResult, environment: Callable[[], Mapping[str, str]]) -> JobResult:
+        """The result of the first run that the engine does not lose, or of the last one that the job is allowed.
+
+        The pipeline does not see it: it is one job of one attempt. Follows: containers.md 2.14, RetryStrategy.
+        """
+        started_at, restarted_at = result.started_at, result.restarted_at
+        while result.end is JobEnd.LOST and len(restarted_at) < self._spec.restarts and not self._is_stopped():
+            try:
+                self.clean()
+                self._give_place_back()
+                restarted_at = (*restarted_at, self._context.clock.now())
+                result = self._once(environment, _already_told, result.created_at)
+            except (LocalpipeError, OSError) as error:
+                _log.warning("%s: it cannot be started again: %s", self._key, error)
+                return result
+            result = replace(result, started_at=started_at, restarted_at=restarted_at)
+        return result
+
+    def _taken_up(
+        self,
+        running: Running,
+        environment: Callable[[], Mapping[str, str]],
+        launched: Callable[[Launch], None],
+        *,
+        created_at: float,
+        launched_at: float | None,
+    ) -> JobResult | None:
+        """The end of a job that was found; None, and nothing is left of it, if it must be run anew."""
+        if not self._context.stager.can_go_on_serving(self._spec):
+            running.remove()
+            return None
+        self._place = self._context.slots.take()
+        staged = self._stage(environment, anew=False)
+        with self._serving(staged) as uploads:
+            launched(self._launch(staged, found=True))
+            attended = self._attend(running, launched_at)
+        if attended.end is JobEnd.FAILED:
+            self.clean()  # it may have failed only because nobody served its S3 for a while
+            return None
+        return self._result(attended, staged, uploads, created_at)
+
     def _remove_earlier(self) -> None:
         """Remove what earlier attempts of this step left: a job that was lost may run on."""
         if self._key.attempt > 1:
@@ -147,14 +194,23 @@ class JobRun:
         with context.at_disk:
             return context.stager.stage(self._spec, self._key, environment(), anew=anew, overlays=context.runner.overlays)
 
+    def _serving(self, staged: StagedJob) -> AbstractContextManager[Uploads]:
+        """Around the run of the containers; a job that cannot be served on is killed."""
+        return self._context.stager.serving(self._spec, staged, self._give_up)
+
+    def _give_up(self) -> None:
+        try:
+            self.stop(kill=True)
+        except (LocalpipeError, OSError) as error:
+            _log.warning("%s: it cannot be served on and cannot be killed: %s", self._key, error)
+
     def _launch(self, staged: StagedJob, *, found: bool) -> Launch:
         repeat_command = self._context.runner.repeat_command(staged)
         return Launch(log_files=_log_files(staged), repeat_command=repeat_command, found=found)
 
-    def _start(self, staged: StagedJob) -> Running | None:
+    def _start(self, staged: StagedJob, made: MadeAhead | None) -> Running | None:
         """Start the job; None if it was told to stop before it ran, also while it waited for a slot."""
-        self._context.runner.ensure_image(self._spec.image_uri)
-        prepared = self._context.runner.prepare(staged)
+        prepared = self._prepare(staged, made)
         try:
             if self._wait_for_place(prepared):
                 return self._started(prepared)
@@ -164,6 +220,15 @@ class JobRun:
         finally:
             self._forget(prepared)
         return None
+
+    def _prepare(self, staged: StagedJob, made: MadeAhead | None) -> Prepared:
+        """The containers of the job: what was made ahead, if the job is the one that was foreseen."""
+        if made:
+            if made.job == staged:
+                return made.prepared
+            made.prepared.remove()
+        self._context.runner.ensure_image(self._spec.image_uri)
+        return self._context.runner.prepare(staged)
 
     def _wait_for_place(self, prepared: Prepared) -> bool:
         """Block until it is the job's turn; False if it was told to stop before."""
@@ -257,14 +322,14 @@ class JobRun:
                 self._killer.start()
         running.signal(signum)
 
-    def _result(self, attended: _Attended, staged: StagedJob, created_at: float) -> JobResult:
+    def _result(self, attended: _Attended, staged: StagedJob, uploads: Uploads, created_at: float) -> JobResult:
         """Publish what the job wrote, and tell what happened."""
         context = self._context
         end, detail, collected = attended.end, attended.exit.message, Collected()
         exception_type = JOB_INTERNAL_ERROR if end is JobEnd.LOST else None
         try:
             with context.at_disk:
-                collected = context.stager.collect(self._spec, staged, attended.end, now=attended.ended_at)
+                collected = context.stager.collect(self._spec, staged, attended.end, uploads, now=attended.ended_at)
         except (LocalpipeError, OSError) as error:
             end, detail = JobEnd.UNPUBLISHED, str(error)
         return JobResult(
@@ -292,6 +357,10 @@ class JobRun:
         return JobResult(
             end=JobEnd.REFUSED, created_at=created_at, ended_at=ended_at, detail=str(error), exception_type=exception_type
         )
+
+
+def _already_told(launch: Launch) -> None:
+    """The containers of a job that was started again run; its launch stands in the journal."""
 
 
 def _log_files(staged: StagedJob) -> tuple[Path, ...]:

@@ -8,7 +8,7 @@ handed back and what is decided on it are written in one commit.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -16,9 +16,9 @@ from localpipe.core.names import AttemptKey
 from localpipe.engine.resolve import Attempt, step_values
 from localpipe.engine.workers import working
 from localpipe.errors import ConflictingAppend, HomeUnusable, LocalpipeError
-from localpipe.scheduling.decide import Record, StartAttempt, StopAttempt, WakeAt, decide
+from localpipe.scheduling.decide import Record, StartAttempt, StopAttempt, WakeAt, decide, foresee
 from localpipe.scheduling.events import AttemptStarted, StopSignalled, numbered
-from localpipe.scheduling.state import BUSY, apply, fold
+from localpipe.scheduling.state import BUSY, StepStatus, apply, fold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -89,11 +89,12 @@ class Engine:
 
 
 class _Loop:
-    """The loop's thread. Mutable: holds the state folded so far and the attempts under way."""
+    """The loop's thread. Mutable: holds the state folded so far, the attempts under way and those prepared ahead."""
 
     def __init__(self, engine: Engine, workers: Workers, state: ExecutionState) -> None:
         self._engine, self._workers, self._state = engine, workers, state
         self.under_way: set[AttemptKey] = set()
+        self._foreseen: set[AttemptKey] = set()
 
     def run(self) -> ExecutionState:
         self._recover()
@@ -103,6 +104,7 @@ class _Loop:
             self._clean()
             if self._state.finished:
                 return self._state
+            self._work_ahead()
             arrived = self._wait(wake_at)
 
     def abandon(self) -> None:
@@ -163,19 +165,24 @@ class _Loop:
                 self._workers.stop(self._key(step, attempt), kill=kill)
 
     def _start(self, execution: StepExecution, *, reattach: bool) -> None:
-        key = self._key(execution.step, execution.attempt)
-        node = self._engine.plan.graph.nodes[execution.step]
-        attempt = Attempt(
-            key=key,
-            step=node.step,
-            job_name=execution.job_name,
-            at=execution.attempts[-1].started_at,
-            launched_at=execution.attempts[-1].launched_at,
-            values={name: step_values(self._state.steps[name]) for name in node.needs if name in self._state.steps},
-            reattach=reattach,
-        )
+        key, last = self._key(execution.step, execution.attempt), execution.attempts[-1]
+        attempt = self._attempt(key, execution.job_name, last.started_at)
         self.under_way.add(key)
-        self._workers.make(attempt)
+        self._workers.make(replace(attempt, launched_at=last.launched_at, reattach=reattach))
+
+    def _attempt(self, key: AttemptKey, job_name: str, at: float) -> Attempt:
+        node, succeeded = self._engine.plan.graph.nodes[key.step], self._state.having(StepStatus.SUCCEEDED)
+        values = {name: step_values(self._state.steps[name]) for name in node.needs if name in succeeded}
+        return Attempt(key=key, step=node.step, job_name=job_name, at=at, values=values)
+
+    def _work_ahead(self) -> None:
+        """Have the containers made of what comes next."""
+        engine = self._engine
+        for command in foresee(engine.plan, self._state, engine.performer.most_ahead):
+            key = self._key(command.step, command.attempt)
+            if key not in self._foreseen:
+                self._foreseen.add(key)
+                self._workers.prepare(self._attempt(key, engine.job_name(command.step, key), engine.clock.now()))
 
     def _write(self, events: Sequence[Event]) -> None:
         """Write down facts that hold whatever others have written meanwhile."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import assert_never
 
 from localpipe.core.work import CreateResource, Failure, Immediate, RunJob, Stopped, Success
+from localpipe.engine.ahead import WorkAhead
 from localpipe.engine.job import JobContext, JobRun
 from localpipe.engine.resolve import resolve, whole_environment
 from localpipe.errors import ExpressionError, JobFailed, StoreError
@@ -34,6 +35,7 @@ class Performer:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.ahead = WorkAhead(world)
         self._context = JobContext(
             runner=world.runner,
             slots=world.slots,
@@ -42,10 +44,16 @@ class Performer:
             grace_seconds=world.grace_seconds,
             # More threads than cores among many small files only fight for the interpreter.
             at_disk=threading.Semaphore(os.cpu_count() or 1),
+            made_ahead=self.ahead.take,
         )
         self._jobs: dict[AttemptKey, JobRun] = {}
         self._stops: dict[AttemptKey, bool] = {}
         self._lock = threading.Lock()
+
+    @property
+    def most_ahead(self) -> int:
+        """For how many attempts containers may be made ahead: as many as run at once, if it is worth it at all."""
+        return self._world.slots.count if self._world.runner.prepares_ahead else 0
 
     def make(self, attempt: Attempt, post: Callable[[Event], None]) -> Event:
         """Do the step's work and return the fact that ends the attempt. `post` takes facts that come before it."""

@@ -41,7 +41,7 @@ class Attempt:
     job_name: str
     at: float
     values: Mapping[str, StepValues]
-    reattach: bool
+    reattach: bool = False
     launched_at: float | None = None
 
 
@@ -50,7 +50,8 @@ class World:
     """The effects that performing needs, picked by the service's wiring, and what belongs to the whole execution.
 
     `steps` are all of the pipeline's. `fit` makes resolved arguments, at their JSON path, fit a request shape.
-    `job_environment` gives a job the variables that lead it to the local S3; it is not asked for an isolated job. `slots`
+    `job_environment` gives a job of an image URI the variables that lead it to the local S3; it is not asked for an isolated
+    job. `slots`
     limit the jobs that run at once.
     """
 
@@ -67,7 +68,7 @@ class World:
     stager: Stager
     clock: Clock
     grace_seconds: float
-    job_environment: Callable[[], Mapping[str, str]]
+    job_environment: Callable[[str], Mapping[str, str]]
 
 
 def step_values(step: StepExecution) -> StepValues:
@@ -77,7 +78,7 @@ def step_values(step: StepExecution) -> StepValues:
 
 def whole_environment(spec: JobSpec, world: World) -> Mapping[str, str]:
     """The whole environment of a job's containers; what the request sets wins. Follows: containers.md 1.9."""
-    leading = {} if spec.network_isolated else world.job_environment()
+    leading = {} if spec.network_isolated else world.job_environment(spec.image_uri)
     return {**leading, **spec.environment}
 
 

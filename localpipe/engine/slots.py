@@ -10,7 +10,7 @@ class Slots:
     """Places for running jobs, given out in the order they are asked for. Any thread may call it."""
 
     def __init__(self, count: int) -> None:
-        self._free = count
+        self.count = self._free = count
         self._lock = threading.Lock()
         self._waiting: deque[Ticket] = deque()
 

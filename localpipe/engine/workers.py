@@ -68,6 +68,10 @@ class Workers:
         """Have an attempt made; its facts, or the bug that ended it, are handed back."""
         self._attempts.submit(self._make, attempt)
 
+    def prepare(self, attempt: Attempt) -> None:
+        """Have the containers of an attempt made that comes next."""
+        self._performer.ahead.begin(attempt, self._attempts.submit)
+
     def stop(self, key: AttemptKey, *, kill: bool) -> None:
         """Have an attempt's job told to stop."""
         self._orders.submit(_logged, self._performer.stop, key, kill=kill)

@@ -7,48 +7,44 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from localpipe.core.jobspec import HostSpec, TextFile
+from localpipe.jobs.cluster import host_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from localpipe.core import JSON
+    from localpipe.jobs.cluster import InstanceGroup
 
 PROCESSING_CONFIG_DIR = PurePosixPath("/opt/ml/config")
 TRAINING_CONFIG_DIR = PurePosixPath("/opt/ml/input/config")
 NETWORK_INTERFACE = "eth0"
-_INSTANCE_GROUP = "homogeneousCluster"
 
 
-def host_names(count: int) -> tuple[str, ...]:
-    """`algo-1` ... `algo-<count>`, sorted as text. Follows: containers.md 1.5, 2.6."""
-    return tuple(sorted(f"algo-{number}" for number in range(1, count + 1)))
-
-
-def hosts(
-    names: Sequence[str], instance_type: str, config_dir: PurePosixPath, common: Sequence[TextFile]
-) -> tuple[HostSpec, ...]:
+def hosts(groups: Sequence[InstanceGroup], config_dir: PurePosixPath, common: Sequence[TextFile]) -> tuple[HostSpec, ...]:
     """Every host with the files that all share and its own resourceconfig.json."""
     return tuple(
         HostSpec(
             name=name,
-            files=(*common, json_file(config_dir / "resourceconfig.json", resource_config(name, names, instance_type))),
+            files=(*common, json_file(config_dir / "resourceconfig.json", resource_config(name, groups))),
         )
-        for name in names
+        for name in host_names(groups)
     )
 
 
-def resource_config(current: str, names: Sequence[str], instance_type: str) -> JSON:
+def resource_config(current: str, groups: Sequence[InstanceGroup]) -> JSON:
     """resourceconfig.json of one host.
 
     Processing is given the members of training too. UNVERIFIED there, and harmless. Follows: containers.md 1.5, 2.6.
     """
+    own = next(group for group in groups if current in group.hosts)
     return {
         "current_host": current,
-        "current_instance_type": instance_type,
-        "current_group_name": _INSTANCE_GROUP,
-        "hosts": list(names),
+        "current_instance_type": own.instance_type,
+        "current_group_name": own.name,
+        "hosts": list(host_names(groups)),
         "instance_groups": [
-            {"instance_group_name": _INSTANCE_GROUP, "instance_type": instance_type, "hosts": list(names)},
+            {"instance_group_name": group.name, "instance_type": group.instance_type, "hosts": list(group.hosts)}
+            for group in groups
         ],
         "network_interface_name": NETWORK_INTERFACE,
         "topology": None,
@@ -80,12 +76,16 @@ def processing_job_config(request: JSON, *, job_name: str, job_arn: str) -> JSON
     }
 
 
-def input_data_config(channels: Sequence[JSON]) -> JSON:
-    """inputdataconfig.json of training: channel name → how it came; FastFile shows as File.
+def input_data_config(request: JSON) -> JSON:
+    """inputdataconfig.json of a training request with its defaults: channel name → how it came; FastFile shows as File.
 
     Follows: containers.md 2.5, 2.6.
     """
-    return {channel["ChannelName"]: _channel_config(channel) for channel in channels}
+    job_mode = request["AlgorithmSpecification"]["TrainingInputMode"]
+    return {
+        channel["ChannelName"]: _channel_config(channel, channel.get("InputMode", job_mode))
+        for channel in request["InputDataConfig"]
+    }
 
 
 def json_file(container_path: PurePosixPath, document: JSON) -> TextFile:
@@ -93,13 +93,16 @@ def json_file(container_path: PurePosixPath, document: JSON) -> TextFile:
     return TextFile(container_path=container_path, text=json.dumps(document))
 
 
-def _channel_config(channel: JSON) -> JSON:
-    config = {
-        "TrainingInputMode": "File",
+def _channel_config(channel: JSON, mode: str) -> JSON:
+    """UNVERIFIED: that CompressionType is there, and only where it is not None."""
+    compressed = channel["CompressionType"] != "None"
+    return {
+        "TrainingInputMode": "Pipe" if mode == "Pipe" else "File",
         "S3DistributionType": channel["DataSource"]["S3DataSource"]["S3DataDistributionType"],
         "RecordWrapperType": channel["RecordWrapperType"],
+        **({"CompressionType": channel["CompressionType"]} if compressed else {}),
+        **({"ContentType": channel["ContentType"]} if "ContentType" in channel else {}),
     }
-    return {**config, "ContentType": channel["ContentType"]} if "ContentType" in channel else config
 
 
 def _processing_input(entry: JSON) -> JSON:

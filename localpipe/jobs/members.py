@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from localpipe.core import JSON
 
 
+_EXPRESSIONS = frozenset({"Get", "Std:Join", "Std:JsonGet"})
+
+
 def members(document: JSON, member: str, path: str) -> Iterator[tuple[str, JSON]]:
     """Every value at `member` below `document`, with its JSON path; `path` is that of the document.
 
@@ -58,9 +61,12 @@ def repeated(request: JSON, member: str, path: str) -> Iterator[Problem]:
 
 
 def lacking(request: JSON, structure: str, *names: str, path: str) -> Iterator[Problem]:
-    """Problems of structures that have none of the named members, which the request model leaves optional."""
+    """Problems of structures that have none of the named members, which the request model leaves optional.
+
+    An expression in a structure's place is none: what it may stand for is not known here.
+    """
     for place, value in members(request, structure, path):
-        if isinstance(value, dict) and all(value.get(name) is None for name in names):
+        if isinstance(value, dict) and not _EXPRESSIONS & set(value) and all(value.get(name) is None for name in names):
             yield Problem(place, f"{' or '.join(names)} is missing.")
 
 

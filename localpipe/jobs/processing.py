@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from localpipe.core.jobspec import Channel, JobEnd, JobKind, JobSpec, OutputSpec
+from localpipe.core.jobspec import Channel, DataType, InputMode, JobEnd, JobKind, JobSpec, OutputSpec
 from localpipe.core.names import S3Uri
 from localpipe.core.work import create_refused
 from localpipe.errors import Problem
 from localpipe.jobs import layout
-from localpipe.jobs.members import bad_uris, is_below, lacking, repeated, texts
+from localpipe.jobs.channels import GZIP, SHARDED, choice, processing_input_problems
+from localpipe.jobs.cluster import instance_groups
+from localpipe.jobs.members import bad_uris, is_below, lacking, members, repeated, texts
 from localpipe.jobs.requests import (
+    ALWAYS,
     DEFAULT_MAX_RUNTIME_SECONDS,
     REASON_LIMIT,
     command,
@@ -23,7 +26,7 @@ from localpipe.jobs.requests import (
 from localpipe.jobs.unsupported import PROCESSING, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from localpipe.core import JSON
     from localpipe.core.jobspec import HostSpec, JobResult
@@ -36,6 +39,8 @@ _ECHOED = ("ProcessingResources", "AppSpecification", "Environment", "NetworkCon
 
 # UNVERIFIED: whether the service uploads EndOfJob outputs of a job that did not complete. containers.md 1.7, 7 no. 3.
 _PUBLISHED_ON = frozenset({JobEnd.COMPLETED})
+
+_CONTINUOUS = "Continuous"
 
 _STATUS: Mapping[JobEnd, str] = {
     JobEnd.COMPLETED: "Completed",
@@ -60,9 +65,9 @@ def processing_problems(request: JSON, path: str) -> list[Problem]:
         *lacking(request, cluster, "InstanceType", "InstancePreferences", path=path),
         *lacking(request, cluster, "InstanceCount", "InstancePreferences", path=path),
         *lacking(request, inputs, "S3Input", "DatasetDefinition", path=path),
-        *lacking(request, f"{inputs}.S3Input", "LocalPath", path=path),
+        *_lacking_path(request, inputs, "S3Input", path),
         *lacking(request, outputs, "S3Output", "FeatureStoreOutput", path=path),
-        *lacking(request, f"{outputs}.S3Output", "LocalPath", path=path),
+        *_lacking_path(request, outputs, "S3Output", path),
         *bad_uris(request, f"{inputs}.S3Input.S3Uri", path),
         *bad_uris(request, f"{outputs}.S3Output.S3Uri", path),
         *_misplaced(request, f"{inputs}.S3Input.LocalPath", path),
@@ -70,6 +75,7 @@ def processing_problems(request: JSON, path: str) -> list[Problem]:
         *repeated(request, f"{inputs}.S3Input.LocalPath", path),
         *repeated(request, f"{inputs}.InputName", path),
         *repeated(request, f"{outputs}.OutputName", path),
+        *processing_input_problems(request, path),
     ]
 
 
@@ -168,11 +174,10 @@ def _input_with_defaults(entry: JSON) -> JSON:
 
 
 def _hosts(request: JSON, job_name: str, job_arn: str) -> tuple[HostSpec, ...]:
-    cluster, directory = request["ProcessingResources"]["ClusterConfig"], layout.PROCESSING_CONFIG_DIR
+    directory = layout.PROCESSING_CONFIG_DIR
     config = layout.processing_job_config(request, job_name=job_name, job_arn=job_arn)
     return layout.hosts(
-        layout.host_names(cluster["InstanceCount"]),
-        cluster["InstanceType"],
+        instance_groups(request["ProcessingResources"]["ClusterConfig"]),
         directory,
         [layout.json_file(directory / "processingjobconfig.json", config)],
     )
@@ -180,13 +185,22 @@ def _hosts(request: JSON, job_name: str, job_arn: str) -> tuple[HostSpec, ...]:
 
 def _channels(request: JSON, path: str) -> tuple[Channel, ...]:
     return tuple(
-        Channel(
-            name=entry["InputName"],
-            uri=S3Uri.parse(entry["S3Input"]["S3Uri"]),
-            container_dir=PurePosixPath(entry["S3Input"]["LocalPath"]),
-            path=f"{path}.ProcessingInputs[{index}].S3Input.S3Uri",
-        )
+        _channel(entry["InputName"], entry["S3Input"], f"{path}.ProcessingInputs[{index}].S3Input.S3Uri")
         for index, entry in enumerate(request["ProcessingInputs"])
+        if not entry["AppManaged"]
+    )
+
+
+def _channel(name: str, s3_input: JSON, path: str) -> Channel:
+    return Channel(
+        name=name,
+        uri=S3Uri.parse(s3_input["S3Uri"]),
+        container_dir=PurePosixPath(s3_input["LocalPath"]),
+        mode=choice(InputMode, s3_input["S3InputMode"], "S3InputMode", OPERATION),
+        data_type=choice(DataType, s3_input.get("S3DataType", DataType.S3_PREFIX.value), "S3DataType", OPERATION),
+        sharded=s3_input["S3DataDistributionType"] == SHARDED,
+        gunzip=s3_input["S3CompressionType"] == GZIP,
+        path=path,
     )
 
 
@@ -196,10 +210,12 @@ def _outputs(request: JSON, path: str) -> tuple[OutputSpec, ...]:
             name=entry["OutputName"],
             container_dir=PurePosixPath(entry["S3Output"]["LocalPath"]),
             uri=S3Uri.parse(entry["S3Output"]["S3Uri"]),
-            published_on=_PUBLISHED_ON,
+            continuous=(continuous := entry["S3Output"].get("S3UploadMode") == _CONTINUOUS),
+            published_on=ALWAYS if continuous else _PUBLISHED_ON,
             path=f"{path}.ProcessingOutputConfig.Outputs[{index}].S3Output.S3Uri",
         )
         for index, entry in enumerate(request["ProcessingOutputConfig"]["Outputs"])
+        if not entry["AppManaged"]
     )
 
 
@@ -209,3 +225,10 @@ def _misplaced(request: JSON, member: str, path: str) -> list[Problem]:
         for place, text in texts(request, member, path)
         if not is_below(text, _PROCESSING_DIR)
     ]
+
+
+def _lacking_path(request: JSON, entries: str, structure: str, path: str) -> Iterator[Problem]:
+    """Problems of inputs or outputs without a LocalPath; one that the container manages needs none."""
+    for place, entry in members(request, entries, path):
+        if isinstance(entry, dict) and not entry.get("AppManaged"):
+            yield from lacking(entry, structure, "LocalPath", path=place)

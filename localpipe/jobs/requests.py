@@ -23,6 +23,9 @@ REASON_LIMIT = 1024
 DEFAULT_MAX_RUNTIME_SECONDS = 86_400
 """MaxRuntimeInSeconds where the request has none: one day. Follows: containers.md 1.1, 2.1."""
 
+ALWAYS = frozenset(JobEnd)
+"""The ends after which what was uploaded while the job ran is brought up to date. Follows: containers.md 1.7, 2.12."""
+
 _GPU_INSTANCE = re.compile(r"ml\.[gp]\d")
 
 
@@ -41,12 +44,12 @@ def time_limit_reason(kind: str, seconds: int) -> str:
     return f"ClientError: The {kind} job was stopped because it ran longer than MaxRuntimeInSeconds ({seconds})"
 
 
-def service_environment(identity: Identity, instance_type: str) -> Mapping[str, str]:
-    """Variables that the service gives to jobs of both kinds.
+def service_environment(identity: Identity, *instance_types: str) -> Mapping[str, str]:
+    """Variables that the service gives to jobs of both kinds; all hosts get the same here.
 
     UNVERIFIED for processing, but for the region. Follows: containers.md 1.3, 2.7.
     """
-    gpu = {} if _GPU_INSTANCE.match(instance_type) else {"NVIDIA_VISIBLE_DEVICES": "void"}
+    gpu = {} if any(map(_GPU_INSTANCE.match, instance_types)) else {"NVIDIA_VISIBLE_DEVICES": "void"}
     return {
         "AWS_REGION": identity.region,
         "AWS_DEFAULT_REGION": identity.region,

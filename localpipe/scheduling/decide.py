@@ -8,6 +8,7 @@ Follows: service.md sections 5.1, 5.4, 5.6, 5.7, 7, 11.3 and 13.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 from localpipe.scheduling.events import AttemptStopped, ExecutionFinished, RetryScheduled
@@ -58,6 +59,14 @@ class WakeAt:
     at: float
 
 
+@dataclass(frozen=True)
+class PrepareAttempt:
+    """Nothing is recorded: make what the step's job needs and can be made before it starts."""
+
+    step: str
+    attempt: int
+
+
 Command: TypeAlias = StartAttempt | StopAttempt | Record | WakeAt
 
 
@@ -74,6 +83,24 @@ def decide(plan: ExecutionPlan, state: ExecutionState, now: float) -> list[Comma
     if commands or state.having(*BUSY):
         return commands
     return [Record(_outcome(state))]
+
+
+def foresee(plan: ExecutionPlan, state: ExecutionState, limit: int) -> list[PrepareAttempt]:
+    """Return what can be made ready while others run: at most `limit` steps, in document order, that come next.
+
+    They are those that could start if every running job had succeeded, and those that wait for room. None as long as no job
+    runs, since what is about to start comes first, and none once something has failed or is to stop.
+    """
+    executing = state.having(StepStatus.EXECUTING)
+    if not (limit and executing) or state.stop or state.having(StepStatus.FAILED, StepStatus.STOPPED):
+        return []
+    nodes = islice(_ready(plan, state, executing | state.having(StepStatus.SUCCEEDED)), limit)
+    return [PrepareAttempt(node.name, _next_attempt(state, node.name)) for node in nodes]
+
+
+def _next_attempt(state: ExecutionState, name: str) -> int:
+    step = state.steps.get(name)
+    return step.attempt + 1 if step else 1
 
 
 def _retries(plan: ExecutionPlan, state: ExecutionState) -> Iterator[Record]:
@@ -105,8 +132,7 @@ def _starts(plan: ExecutionPlan, state: ExecutionState, now: float) -> Iterator[
             if taken >= state.max_parallel:
                 continue
             taken += 1
-        step = state.steps.get(node.name)
-        yield StartAttempt(node.name, step.attempt + 1 if step else 1)
+        yield StartAttempt(node.name, _next_attempt(state, node.name))
 
 
 def _startable(plan: ExecutionPlan, state: ExecutionState, now: float) -> list[Node]:
@@ -116,17 +142,17 @@ def _startable(plan: ExecutionPlan, state: ExecutionState, now: float) -> list[N
     ]
     if plan.failure_mode is FailureMode.START_NOTHING_NEW and state.having(StepStatus.FAILED, StepStatus.STOPPED):
         return due  # a failure that a retry follows keeps others back only until the retry is recorded
-    return sorted((*due, *_ready(plan, state)), key=_index)
+    return sorted((*due, *_ready(plan, state, state.having(StepStatus.SUCCEEDED))), key=_index)
 
 
-def _ready(plan: ExecutionPlan, state: ExecutionState) -> Iterator[Node]:
-    """Steps that have not started and whose needs have all succeeded.
+def _ready(plan: ExecutionPlan, state: ExecutionState, reached: frozenset[str]) -> Iterator[Node]:
+    """Steps that have not started and whose needs are all reached.
 
     Never among them: a step in a branch that was not taken, or behind a step that failed, stopped or never ran.
     """
     succeeded, waiting = state.having(StepStatus.SUCCEEDED), state.having(StepStatus.WAITING)
     for name, node in plan.graph.nodes.items():
-        if (name not in state.steps or name in waiting) and node.needs <= succeeded:
+        if (name not in state.steps or name in waiting) and node.needs <= reached:
             guard = node.guard
             if guard is None or (guard.step in succeeded and guard.branch in state.steps[guard.step].branches_taken):
                 yield node

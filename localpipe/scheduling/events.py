@@ -19,9 +19,10 @@ class ExecutionStarted:
     `notes`: what differs from the service in this run, in sentences.
     `definition` is the JSON document, `parameters` the resolved values, `settings` what the execution keeps for its life
     (runner, region, account, ...). `max_parallel` None: unlimited. `started_at` of the execution is the event's time.
+    `images`: URI of each image known by then → what stands for it here, in a sentence; empty for the very image.
     """
 
-    SCHEMA: ClassVar[int] = 1
+    SCHEMA: ClassVar[int] = 2
     pipeline_name: str
     execution_id: str
     definition: JSON
@@ -29,6 +30,7 @@ class ExecutionStarted:
     max_parallel: int | None
     settings: Mapping[str, JSON]
     notes: tuple[str, ...] = ()
+    images: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from localpipe.core.jobspec import InputMode, Limits
 from localpipe.staging.collect import Collected, collect
 from localpipe.staging.files import delete_tree
+from localpipe.staging.pipes import refuse_pipes_elsewhere, serving_pipes
 from localpipe.staging.stage import describe, populate
+from localpipe.staging.uploads import Uploads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from localpipe.core.jobspec import JobEnd, JobSpec, StagedJob
     from localpipe.core.names import AttemptKey, S3Uri
     from localpipe.core.ports import ObjectStore
 
-__all__ = ["Collected", "Stager", "delete_tree"]
+__all__ = ["Collected", "Stager", "Uploads", "delete_tree"]
+
+
+def _no_limits(instance_type: str) -> Limits:  # noqa: ARG001 - as the settings give them
+    return Limits()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,12 +34,13 @@ class Stager:
     """Stages and collects the jobs of one home.
 
     `attempt_dir` gives each attempt its own directory; nothing else may be in it. `nearest_prefix` gives the nearest prefix
-    that has objects, for the message about one that has none.
+    that has objects, for the message about one that has none. `limits`: what a container may use on an instance type.
     """
 
     store: ObjectStore
     attempt_dir: Callable[[AttemptKey], Path]
     nearest_prefix: Callable[[S3Uri], str | None]
+    limits: Callable[[str], Limits] = _no_limits
 
     def stage(
         self, spec: JobSpec, key: AttemptKey, environment: Mapping[str, str], *, anew: bool, overlays: bool
@@ -41,11 +51,28 @@ class Stager:
         described, for containers that run or have run in them. `overlays`: what the runner says of itself.
         Raises JobFailed (InputNotFound) for what the containers cannot be given, NotSupported, StoreError, HomeUnusable.
         """
-        staged = describe(spec, key, environment, self.attempt_dir(key), overlays=overlays)
+        refuse_pipes_elsewhere(spec, sys.platform)
+        described = describe(spec, key, environment, self.attempt_dir(key), overlays=overlays)
+        staged = replace(described, limits=self.limits(spec.instance_type))
         if anew:
             populate(spec, staged.attempt_dir, self.store, self.nearest_prefix, overlays=overlays)
         return staged
 
-    def collect(self, spec: JobSpec, staged: StagedJob, end: JobEnd, *, now: float) -> Collected:
+    @contextmanager
+    def serving(self, spec: JobSpec, staged: StagedJob, failed: Callable[[], None]) -> Iterator[Uploads]:
+        """What localpipe does for a job while it runs: entered before its containers start, left when they have ended.
+
+        `failed` is called, from another thread, once the job cannot go on for want of it. Leaving ends all of it.
+        Raises JobFailed: on entering for inputs that are not there, on leaving if the job could not be served.
+        """
+        uploads = Uploads(spec, staged, self.store)
+        with serving_pipes(spec, staged, self.store, self.nearest_prefix, failed), uploads.following():
+            yield uploads
+
+    def can_go_on_serving(self, spec: JobSpec) -> bool:
+        """Whether a job that ran on while localpipe was away can be served from there: what went through a FIFO is gone."""
+        return all(channel.mode is not InputMode.PIPE for channel in spec.channels)
+
+    def collect(self, spec: JobSpec, staged: StagedJob, end: JobEnd, uploads: Uploads, *, now: float) -> Collected:
         """Publish what the job wrote and read what its containers left; see `staging.collect.collect`."""
-        return collect(spec, staged, end, self.store, now=now)
+        return collect(spec, staged, end, self.store, uploads, now=now)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import gzip
 import os
 import tarfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _COMPRESSION_LEVEL = 6  # gzip's own default; 9 takes twice the time for one percent
 
 
-def write_archive(source: Path | None, target: Path) -> None:
-    """Write a gzip tar of what `source` holds; a `source` that is a file becomes its only member, None gives no member.
+def write_archive(sources: Sequence[Path], target: Path) -> None:
+    """Write a gzip tar of what all `sources` hold; one that is a file becomes a member itself.
 
     Members have no leading directory (containers.md 2.12) and come in order of their path. Owner, times and permissions
     other than executability say nothing. Symbolic links are kept as links, special files are left out.
@@ -25,15 +25,29 @@ def write_archive(source: Path | None, target: Path) -> None:
         gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=_COMPRESSION_LEVEL) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
-        for path, name in _members(source):
+        for name, path in _merged(map(_members, sources)):
             _add(archive, path, name)
 
 
-def _members(source: Path | None) -> Iterable[tuple[Path, str]]:
-    """What goes into the archive, each with its name there."""
-    if source is None:
-        return ()
-    return [(source, source.name)] if source.is_file() else _below(source, "")
+def _merged(sources: Iterable[dict[str, Path]]) -> list[tuple[str, Path]]:
+    """The members of all sources by name, parents first.
+
+    UNVERIFIED: of members with the same name the last source's wins, a file also over all below a directory.
+    """
+    merged: dict[str, Path] = {}
+    for members in sources:
+        merged = {name: path for name, path in merged.items() if not _below_a_file(name, members)} | members
+    return sorted(merged.items(), key=lambda member: member[0].split("/"))
+
+
+def _below_a_file(name: str, members: Mapping[str, Path]) -> bool:
+    found = (members.get(str(parent)) for parent in PurePosixPath(name).parents)
+    return any(path is not None and (path.is_symlink() or not path.is_dir()) for path in found)
+
+
+def _members(source: Path) -> dict[str, Path]:
+    """What goes into the archive by its name there."""
+    return {source.name: source} if source.is_file() else {name: path for path, name in _below(source, "")}
 
 
 def _below(directory: Path, prefix: str) -> Iterator[tuple[Path, str]]:

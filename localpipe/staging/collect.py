@@ -7,18 +7,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from localpipe.core.jobspec import OutputForm
-from localpipe.errors import JobFailed, StoreError
+from localpipe.errors import StoreError
 from localpipe.staging import files
 from localpipe.staging.archive import write_archive
 from localpipe.staging.metrics import final_metrics
 from localpipe.staging.targets import AttemptLayout, overlap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path, PurePosixPath
 
     from localpipe.core.jobspec import JobEnd, JobSpec, MetricDatum, OutputSpec, StagedJob
     from localpipe.core.ports import ObjectStore
+    from localpipe.staging.uploads import Uploads
 
 _FAILURE_CHARACTERS = 1024  # containers.md 2.11
 _MESSAGE_BYTES = 1024  # containers.md 1.8
@@ -40,22 +41,25 @@ class Collected:
     property_files: Mapping[str, str] = field(default_factory=dict)
 
 
-def collect(spec: JobSpec, staged: StagedJob, end: JobEnd, store: ObjectStore, *, now: float) -> Collected:
-    """Publish the outputs that `end` publishes, then read what the containers left.
+def collect(spec: JobSpec, staged: StagedJob, end: JobEnd, store: ObjectStore, uploads: Uploads, *, now: float) -> Collected:
+    """Publish the outputs that `end` publishes, then read what the containers left. `uploads`: what went up meanwhile.
 
-    May be done again after a crash at any point and ends the same: a file is either still in the working directory or
-    in the store already, and archives are made again from files that stay. Raises JobFailed for a file whose name no
-    object can have, StoreError.
+    Of several hosts the failure is that of the first one that tells one; their messages are put together
+    (containers.md 1.8). May be done again after a crash at any point and ends the same: a file is either still in the
+    working directory or in the store already, and archives are made again from files that stay. Raises JobFailed for a
+    file whose name no object can have, StoreError.
     """
     layout = AttemptLayout(staged.attempt_dir)
+    roots = [layout.host(host.name).root_dir for host in spec.hosts]
     for output in spec.outputs:
-        if end in output.published_on:
-            _publish(output, spec, layout, store)
-    root = layout.root_dir
-    message = files.read_start(root, spec.message_file, _MESSAGE_BYTES) if spec.message_file else None
+        if output.continuous:
+            uploads.finish(output)
+        elif end in output.published_on:
+            _publish(output, spec, roots, layout.outgoing_dir, store)
+    message = _message(roots, spec.message_file)
     exit_message = _decoded_start(message)
     return Collected(
-        failure=_failure(root, spec.failure_file),
+        failure=_failure(roots, spec.failure_file),
         exit_message=exit_message,
         message_undecodable=message is not None and exit_message is None,
         metrics=final_metrics(spec.metrics, _log_lines(staged), now),
@@ -63,40 +67,33 @@ def collect(spec: JobSpec, staged: StagedJob, end: JobEnd, store: ObjectStore, *
     )
 
 
-def _publish(output: OutputSpec, spec: JobSpec, layout: AttemptLayout, store: ObjectStore) -> None:
-    """Upload one output; its directory may have become a file, or be gone."""
-    source = files.resolve_inside(layout.root_dir, output.container_dir)
-    if source is not None:
+def _publish(output: OutputSpec, spec: JobSpec, roots: Sequence[Path], outgoing_dir: Path, store: ObjectStore) -> None:
+    """Upload one output of all hosts, in their order; a directory may have become a file, or be gone."""
+    found = [files.resolve_inside(root, output.container_dir) for root in roots]
+    sources = [source for source in found if source is not None]
+    for source in sources:
         files.open_up(source)
     if output.form is OutputForm.TAR_GZ:
-        _publish_archive(output, source, layout, store)
-    elif source is not None:
-        shared = any(overlap(output.container_dir, other.container_dir) for other in spec.outputs if other is not output)
+        _publish_archive(output, sources, outgoing_dir, store)
+        return
+    shared = any(overlap(output.container_dir, other.container_dir) for other in spec.outputs if other is not output)
+    for source in sources:
         _publish_tree(output, source, store, move=not shared)
 
 
 def _publish_tree(output: OutputSpec, source: Path, store: ObjectStore, *, move: bool) -> None:
     """Upload each regular file. `move`: it leaves the working directory, so that nothing is copied or read."""
-    base, paths = (source.parent, [source]) if source.is_file() else (source, files.regular_files(source))
-    for path in paths:
-        name = path.relative_to(base).as_posix()
-        if not _is_text(name):
-            raise JobFailed(f"Output {output.name!r}: the file name {name!r} is not UTF-8, so no object can have it.")
-        store.put(output.uri.child(name), path, move=move)
+    for name, path in files.named_files(source):
+        store.put(files.object_of(output, name), path, move=move)
 
 
-def _is_text(name: str) -> bool:
-    """Whether a file name is UTF-8; the bytes of others come as surrogates."""
-    return not any("\ud800" <= character <= "\udfff" for character in name)
-
-
-def _publish_archive(output: OutputSpec, source: Path | None, layout: AttemptLayout, store: ObjectStore) -> None:
-    """Upload the archive; of an empty directory only where the output says so."""
-    if not output.even_if_empty and (source is None or (source.is_dir() and not any(source.iterdir()))):
+def _publish_archive(output: OutputSpec, sources: Sequence[Path], outgoing_dir: Path, store: ObjectStore) -> None:
+    """Upload the archive; of empty directories only where the output says so."""
+    if not output.even_if_empty and not any(source.is_file() or any(source.iterdir()) for source in sources):
         return
-    layout.outgoing_dir.mkdir(exist_ok=True)
-    archive = layout.outgoing_dir / f"{output.name}.tar.gz"
-    write_archive(source, archive)
+    outgoing_dir.mkdir(exist_ok=True)
+    archive = outgoing_dir / f"{output.name}.tar.gz"
+    write_archive(sources, archive)
     store.put(output.uri, archive, move=True)
 
 
@@ -116,12 +113,19 @@ def _property_files(spec: JobSpec, end: JobEnd, store: ObjectStore) -> dict[str,
     return found
 
 
-def _failure(root: Path, failure_file: PurePosixPath | None) -> str | None:
-    """The first characters of the failure file."""
-    if failure_file is None:
-        return None
-    content = files.read_start(root, failure_file, _FAILURE_CHARACTERS * _UTF8_BYTES)
+def _failure(roots: Iterable[Path], failure_file: PurePosixPath | None) -> str | None:
+    """The first characters of the first failure file."""
+    limit = _FAILURE_CHARACTERS * _UTF8_BYTES
+    found = (files.read_start(root, failure_file, limit) for root in roots) if failure_file else ()
+    content = next((start for start in found if start is not None), None)
     return None if content is None else content.decode(errors="replace")[:_FAILURE_CHARACTERS]
+
+
+def _message(roots: Iterable[Path], message_file: PurePosixPath | None) -> bytes | None:
+    """The first bytes of the message files put together."""
+    found = [files.read_start(root, message_file, _MESSAGE_BYTES) for root in roots] if message_file else []
+    contents = [start for start in found if start is not None]
+    return b"".join(contents)[:_MESSAGE_BYTES] if contents else None
 
 
 def _decoded_start(content: bytes | None) -> str | None:

@@ -10,11 +10,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localpipe.errors import HomeUnusable
+from localpipe.errors import HomeUnusable, JobFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import PurePosixPath
+
+    from localpipe.core.jobspec import OutputSpec
+    from localpipe.core.names import S3Uri
 
 _FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file, copied when one of them is written
 _ANYONE_DIR = 0o777  # the image's user, whoever that is, may write
@@ -65,6 +68,13 @@ def copy(source: Path, target: Path) -> None:
     if not cloned:
         shutil.copyfile(source, target)
     target.chmod(_ANYONE_FILE)
+
+
+def copy_dated(source: Path, target: Path) -> None:
+    """`copy`, which keeps the time of the last change: a file that the job leaves alone can be told from one it writes."""
+    copy(source, target)
+    status = source.stat()
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def _clone(source: int, target: int) -> bool:
@@ -122,6 +132,22 @@ def remove_tree(path: Path) -> None:
         ) from error
 
 
+def named_files(path: Path) -> Iterator[tuple[str, Path]]:
+    """Every regular file below a directory with its relative path, or a path that is a file with its name.
+
+    In order of the path; symbolic links are neither followed nor given.
+    """
+    base, found = (path.parent, [path]) if path.is_file() else (path, regular_files(path))
+    return ((file.relative_to(base).as_posix(), file) for file in found)
+
+
+def object_of(output: OutputSpec, name: str) -> S3Uri:
+    """The object that stands for a file of an output. Raises JobFailed for a name that is not UTF-8."""
+    if any("\ud800" <= character <= "\udfff" for character in name):  # how bytes come that are no UTF-8
+        raise JobFailed(f"Output {output.name!r}: the file name {name!r} is not UTF-8, so no object can have it.")
+    return output.uri.child(name)
+
+
 def regular_files(directory: Path) -> Iterator[Path]:
     """Every regular file below a directory, in order of its path; symbolic links are neither followed nor given."""
     for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
@@ -148,6 +174,12 @@ def resolve_inside(root: Path, container_path: PurePosixPath) -> Path | None:
             return None
         _allow(current, mode)
     return current
+
+
+def leads_elsewhere(path: Path, root: Path) -> bool:
+    """Whether a path below `root` is a symbolic link or goes through one: a container may have put it there."""
+    inner = path.relative_to(root)
+    return any((root / part).is_symlink() for part in (inner, *inner.parents))
 
 
 def read_start(root: Path, container_path: PurePosixPath, limit: int) -> bytes | None:

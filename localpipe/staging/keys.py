@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from localpipe.errors import JobFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from localpipe.core.jobspec import Channel
     from localpipe.core.ports import ObjectInfo
 
+_T = TypeVar("_T")
 _NAME_LIMIT_BYTES = 255
 
 
@@ -26,7 +27,7 @@ class ChannelFiles:
 
 
 def channel_files(channel: Channel, objects: Iterable[ObjectInfo]) -> ChannelFiles:
-    """Place the objects that a channel's prefix matches.
+    """Place the objects that a channel's prefix matches. The same object twice, as a manifest may have it, is one file.
 
     Raises JobFailed, naming the key, for an object that cannot be a file there: `..` in its key, or its place is taken.
     """
@@ -34,10 +35,10 @@ def channel_files(channel: Channel, objects: Iterable[ObjectInfo]) -> ChannelFil
     directories: set[PurePosixPath] = set()
     for info in objects:
         path = _relative_path(channel, info)
-        if _is_folder_marker(info):
+        if is_folder_marker(info):
             directories.update((path, *path.parents))
             continue
-        if path in files:
+        if path in files and files[path].uri != info.uri:
             raise _unplaceable(channel, info, f"'{files[path].uri}' is the same file '{path}'")
         files[path] = info
         directories.update(path.parents)
@@ -45,7 +46,8 @@ def channel_files(channel: Channel, objects: Iterable[ObjectInfo]) -> ChannelFil
     return ChannelFiles(files=files, directories=frozenset(directories))
 
 
-def _is_folder_marker(info: ObjectInfo) -> bool:
+def is_folder_marker(info: ObjectInfo) -> bool:
+    """Whether an object only stands for a directory."""
     return info.uri.key.endswith("/") and info.size == 0
 
 
@@ -59,10 +61,10 @@ def _relative_path(channel: Channel, info: ObjectInfo) -> PurePosixPath:
     if not key.startswith(folder):
         folder = prefix[: prefix.rfind("/") + 1]
     rest = key[len(folder) :]
-    parts = rest.rstrip("/").split("/") if _is_folder_marker(info) else rest.split("/")
+    parts = rest.rstrip("/").split("/") if is_folder_marker(info) else rest.split("/")
     if rest and not all(_can_be_name(part) for part in parts):
         raise _unplaceable(channel, info, f"'{rest}' is no relative path with proper names")
-    if not rest and not _is_folder_marker(info):
+    if not rest and not is_folder_marker(info):
         raise _unplaceable(channel, info, "its name would be empty")
     return PurePosixPath(rest)
 
@@ -82,3 +84,8 @@ def _unplaceable(channel: Channel, info: ObjectInfo, reason: str) -> JobFailed:
         f"Input {channel.name!r}: object '{info.uri}' cannot be a file under '{channel.container_dir}': {reason}. "
         "Rename the object or narrow the S3 URI."
     )
+
+
+def shard(objects: Sequence[_T], host_index: int, host_count: int) -> Sequence[_T]:
+    """One host's share of objects in key order, round robin. Assumed: containers.md 1.6, 7 no. 8."""
+    return objects[host_index::host_count]

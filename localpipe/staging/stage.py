@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from localpipe.core.jobspec import Access, InputMode, Mount, StagedHost, StagedJob
-from localpipe.errors import InputNotFound, JobFailed, NotSupported, StoreError
+from localpipe.core.jobspec import Access, Channel, InputMode, Mount, StagedHost, StagedJob
+from localpipe.errors import JobFailed
 from localpipe.staging import files
-from localpipe.staging.keys import channel_files
+from localpipe.staging.keys import ChannelFiles, channel_files, shard
 from localpipe.staging.metrics import compile_metrics
-from localpipe.staging.targets import AttemptLayout, check_targets, mount_points, viewed_channels, writable_dirs
+from localpipe.staging.sources import find_files, listed
+from localpipe.staging.targets import (
+    AttemptLayout,
+    check_targets,
+    folder_of,
+    mount_points,
+    spec_of_host,
+    viewed_channels,
+    writable_dirs,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from localpipe.core.jobspec import Channel, JobSpec
+    from localpipe.core.jobspec import JobSpec, OutputSpec
     from localpipe.core.names import AttemptKey, S3Uri
-    from localpipe.core.ports import ObjectInfo, ObjectStore
-    from localpipe.staging.keys import ChannelFiles
-    from localpipe.staging.targets import MountPoint
+    from localpipe.core.ports import ObjectStore
+    from localpipe.staging.targets import HostLayout, MountPoint
 
 
 def describe(
@@ -29,13 +37,9 @@ def describe(
 
     Raises JobFailed for a path that no container can be given, and for a regex that is none.
     """
-    if len(spec.hosts) != 1:
-        raise NotSupported(f"A job of {len(spec.hosts)} hosts", "Set InstanceCount to 1.")
     check_targets(spec)
     compile_metrics(spec.metrics)
     layout = AttemptLayout(attempt_dir)
-    points = mount_points(spec, viewed_channels(spec, overlays=overlays))
-    mounts = tuple(_mount(point, layout, overlays=overlays) for point in points)
     return StagedJob(
         key=key,
         job_name=spec.job_name,
@@ -43,13 +47,21 @@ def describe(
         entrypoint=spec.entrypoint,
         arguments=spec.arguments,
         environment=environment,
-        hosts=tuple(StagedHost(name=host.name, mounts=mounts, log_file=layout.log_file(host.name)) for host in spec.hosts),
+        hosts=tuple(
+            _staged_host(spec_of_host(spec, host), layout.host(host.name), overlays=overlays) for host in spec.hosts
+        ),
         network_isolated=spec.network_isolated,
         attempt_dir=attempt_dir,
     )
 
 
-def _mount(point: MountPoint, layout: AttemptLayout, *, overlays: bool) -> Mount:
+def _staged_host(spec: JobSpec, layout: HostLayout, *, overlays: bool) -> StagedHost:
+    points = mount_points(spec, viewed_channels(spec, overlays=overlays))
+    mounts = tuple(_mount(point, layout, overlays=overlays) for point in points)
+    return StagedHost(name=layout.name, mounts=mounts, log_file=layout.attempt.log_file(layout.name))
+
+
+def _mount(point: MountPoint, layout: HostLayout, *, overlays: bool) -> Mount:
     channel = point.channel
     if channel is None:
         return Mount(
@@ -68,19 +80,38 @@ def populate(
     Raises InputNotFound for a channel without objects, JobFailed for an object that cannot be a file, HomeUnusable.
     """
     layout = AttemptLayout(attempt_dir)
-    inputs = {channel.name: _find(channel, store, nearest_prefix) for channel in spec.channels}
-    viewed = viewed_channels(spec, overlays=overlays)
+    channels = [channel for channel in spec.channels if channel.mode is not InputMode.PIPE]
+    found = [(channel, find_files(channel, store, nearest_prefix)) for channel in channels]
+    shares = {channel.name: _shares(channel, spec, content) for channel, content in found}
+    mirrors = {output: _mirrored(output, store) for output in spec.outputs if output.mirrored}
     files.remove_tree(attempt_dir)
     attempt_dir.mkdir(parents=True)
     layout.log_file(spec.hosts[0].name).parent.mkdir()
+    for host in spec.hosts:
+        inputs = {name: share[host.name] for name, share in shares.items() if host.name in share}
+        _populate_host(spec_of_host(spec, host), layout.host(host.name), inputs, mirrors, overlays=overlays)
+
+
+def _populate_host(
+    spec: JobSpec,
+    layout: HostLayout,
+    inputs: Mapping[str, ChannelFiles],
+    mirrors: Mapping[OutputSpec, ChannelFiles],
+    *,
+    overlays: bool,
+) -> None:
+    """Make what one host sees. A view that was made for another host serves this one too."""
+    viewed = viewed_channels(spec, overlays=overlays)
     for channel in spec.channels:
-        if channel.name in viewed:
-            _fill(channel, inputs[channel.name], layout.view_dir(channel), layout, make=files.link)
+        if channel.name in viewed and not layout.view_dir(channel).exists():
+            _fill(channel.name, inputs[channel.name], layout.view_dir(channel), layout, make=files.link)
     for directory in sorted(writable_dirs(spec, viewed)):
-        files.make_dirs(layout.host_path(directory), below=attempt_dir)
+        files.make_dirs(layout.host_path(directory), below=layout.attempt.attempt_dir)
     for channel in spec.channels:
-        if channel.name not in viewed:
-            _fill(channel, inputs[channel.name], layout.host_path(channel.container_dir), layout, make=files.copy)
+        if channel.name in inputs and channel.name not in viewed:
+            _fill(channel.name, inputs[channel.name], layout.host_path(channel.container_dir), layout, make=files.copy)
+    for output, content in mirrors.items():
+        _fill(output.name, content, layout.host_path(output.container_dir), layout, make=files.copy_dated)
     for point in mount_points(spec, viewed):
         _make_mount_point(point, layout)
     for file in spec.hosts[0].files:
@@ -89,28 +120,30 @@ def populate(
         path.chmod(0o644)
 
 
-def _find(channel: Channel, store: ObjectStore, nearest_prefix: Callable[[S3Uri], str | None]) -> ChannelFiles:
-    """The channel's objects in their places. Raises InputNotFound, JobFailed."""
-    objects = _listed(channel, store)
-    if not objects:
-        raise InputNotFound(channel.name, str(channel.uri), channel.path, nearest_prefix(channel.uri))
-    return channel_files(channel, objects)
+def _shares(channel: Channel, spec: JobSpec, content: ChannelFiles) -> dict[str, ChannelFiles]:
+    """What each host that gets the channel finds in it."""
+    names = [host.name for host in spec.hosts if channel.hosts is None or host.name in channel.hosts]
+    if not channel.sharded:
+        return dict.fromkeys(names, content)
+    return {name: _share(content, index, len(names)) for index, name in enumerate(names)}
 
 
-def _listed(channel: Channel, store: ObjectStore) -> list[ObjectInfo]:
-    try:
-        return list(store.list(channel.uri))
-    except StoreError as error:
-        if error.s3_code == "NoSuchBucket":
-            return []
-        raise
+def _mirrored(output: OutputSpec, store: ObjectStore) -> ChannelFiles:
+    """What lies under an output before the job starts. Raises JobFailed for an object that cannot be a file."""
+    place = Channel(name=output.name, uri=folder_of(output), container_dir=output.container_dir)
+    return channel_files(place, listed(place.uri, store))
+
+
+def _share(content: ChannelFiles, index: int, count: int) -> ChannelFiles:
+    own = {path: content.files[path] for path in shard(tuple(content.files), index, count)}
+    return ChannelFiles(files=own, directories=frozenset(parent for path in own for parent in path.parents))
 
 
 def _fill(
-    channel: Channel, content: ChannelFiles, directory: Path, layout: AttemptLayout, *, make: Callable[[Path, Path], None]
+    name: str, content: ChannelFiles, directory: Path, layout: HostLayout, *, make: Callable[[Path, Path], None]
 ) -> None:
-    """Make a channel's directories, and each file by `make(stored file, file)`."""
-    below = layout.attempt_dir
+    """Make the directories of an input and each of its files by `make(stored file, file)`."""
+    below = layout.attempt.attempt_dir
     try:
         files.make_dirs(directory, below=below)
         for relative in sorted(content.directories):
@@ -119,11 +152,11 @@ def _fill(
             make(info.path, directory / relative)
     except (FileExistsError, NotADirectoryError) as error:
         raise JobFailed(
-            f"Input {channel.name!r} has an object where another input or output has its directory: {error.filename}."
+            f"Input {name!r} has an object where another input or output has its directory: {error.filename}."
         ) from error
 
 
-def _make_mount_point(point: MountPoint, layout: AttemptLayout) -> None:
+def _make_mount_point(point: MountPoint, layout: HostLayout) -> None:
     """Make the directory on which a mount inside another one lands; a container engine would make it as root."""
     outer = point.inside
     if outer is None:
@@ -131,6 +164,6 @@ def _make_mount_point(point: MountPoint, layout: AttemptLayout) -> None:
     inner = point.container_dir.relative_to(outer.container_dir)
     base = layout.view_dir(outer.channel) if outer.channel else layout.host_path(outer.container_dir)
     try:
-        files.make_dirs(base / inner, below=layout.attempt_dir)
+        files.make_dirs(base / inner, below=layout.attempt.attempt_dir)
     except NotADirectoryError as error:
         raise JobFailed(f"'{point.container_dir}' is a file of an input and cannot be a directory of the job.") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,8 @@ from localpipe.errors import JobFailed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from localpipe.core.jobspec import Channel, JobSpec
+    from localpipe.core.jobspec import Channel, HostSpec, JobSpec, OutputSpec
+    from localpipe.core.names import S3Uri
 
 _SYSTEM = frozenset(
     PurePosixPath(path)
@@ -23,26 +24,17 @@ _KERNEL = frozenset(PurePosixPath(path) for path in ("/dev", "/proc", "/sys"))
 
 @dataclass(frozen=True)
 class AttemptLayout:
-    """The directories of one attempt.
+    """The directories of one attempt that its hosts share.
 
-    `root/<container path>` is what containers write to, `views/<channel>` what they read, `logs` what they print, and
-    `outgoing` where archives wait for the store.
+    `views/<channel>` is what containers read where all get the same, `logs` what they print, `outgoing` where archives wait
+    for the store, and `<host>` what only one host sees.
     """
 
     attempt_dir: Path
 
-    @property
-    def root_dir(self) -> Path:
-        """What stands for the container's `/`."""
-        return self.attempt_dir / "root"
-
-    def host_path(self, container_path: PurePosixPath) -> Path:
-        """The host file or directory that stands for a container path."""
-        return self.root_dir / container_path.relative_to("/")
-
-    def view_dir(self, channel: Channel) -> Path:
-        """The directory of links to a channel's objects."""
-        return self.attempt_dir / "views" / channel.name
+    def host(self, name: str) -> HostLayout:
+        """The directories of one host."""
+        return HostLayout(self, name)
 
     def log_file(self, host: str) -> Path:
         """Where a host's output goes."""
@@ -52,6 +44,39 @@ class AttemptLayout:
     def outgoing_dir(self) -> Path:
         """Archives on their way to the store."""
         return self.attempt_dir / "outgoing"
+
+
+@dataclass(frozen=True)
+class HostLayout:
+    """What one host sees: `<host>/root/<container path>` is what it writes to, `<host>/views/<channel>` its own shares."""
+
+    attempt: AttemptLayout
+    name: str
+
+    @property
+    def root_dir(self) -> Path:
+        """What stands for the container's `/`."""
+        return self.attempt.attempt_dir / self.name / "root"
+
+    def host_path(self, container_path: PurePosixPath) -> Path:
+        """The host file or directory that stands for a container path."""
+        return self.root_dir / container_path.relative_to("/")
+
+    def view_dir(self, channel: Channel) -> Path:
+        """The directory of links to a channel's objects, one for all hosts that get the same."""
+        directory = self.attempt.attempt_dir
+        return (directory / self.name if channel.sharded else directory) / "views" / channel.name
+
+
+def folder_of(output: OutputSpec) -> S3Uri:
+    """The prefix of exactly the objects that stand for files of a tree: it ends with a slash."""
+    return output.uri.child("") if output.uri.key else output.uri
+
+
+def spec_of_host(spec: JobSpec, host: HostSpec) -> JobSpec:
+    """The job as one of its hosts sees it: alone, with the channels that it gets."""
+    channels = tuple(channel for channel in spec.channels if channel.hosts is None or host.name in channel.hosts)
+    return replace(spec, hosts=(host,), channels=channels)
 
 
 def check_targets(spec: JobSpec) -> None:
@@ -81,7 +106,8 @@ def viewed_channels(spec: JobSpec, *, overlays: bool) -> frozenset[str]:
     return frozenset(
         channel.name
         for channel in spec.channels
-        if channel.mode is InputMode.FAST_FILE or (overlays and not _shares_directory(channel, spec))
+        if channel.mode is InputMode.FAST_FILE
+        or (overlays and channel.mode is InputMode.FILE and not _shares_directory(channel, spec))
     )
 
 
@@ -128,6 +154,11 @@ def writable_dirs(spec: JobSpec, viewed: frozenset[str]) -> frozenset[PurePosixP
 def _writable(spec: JobSpec) -> Iterable[PurePosixPath]:
     yield from spec.mount_roots
     yield from spec.directories
-    yield from (channel.container_dir for channel in spec.channels)
+    yield from (_directory(channel) for channel in spec.channels)
     yield from (output.container_dir for output in spec.outputs)
     yield from (file.container_path.parent for host in spec.hosts for file in host.files)
+
+
+def _directory(channel: Channel) -> PurePosixPath:
+    """The channel's own directory, or that of its FIFOs. Follows: containers.md 2.5."""
+    return channel.container_dir.parent if channel.mode is InputMode.PIPE else channel.container_dir

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from localpipe.core.work import RunJob
-from localpipe.jobs.training import describe_training_job, failure_reason, training_problems, training_spec
+from localpipe.jobs.training import training_problems, training_spec
+from localpipe.jobs.training_description import describe_training_job, failure_reason
 from localpipe.steps.base import LeafStep
 from localpipe.steps.jobs import job_outcome, job_result
 

@@ -1,7 +1,7 @@
 """The local S3: a directory with one directory a bucket, in them the objects as ordinary files.
 
     <root>/<bucket>/<key>          the objects; a plain key is the path, others are escaped (`keys.py`)
-    <root>/.meta/records/          content types, user metadata and ETags (`records.py`)
+    <root>/.meta/records/          content types, user metadata and ETags; what buckets are configured with (`records.py`)
     <root>/.meta/scratch/          files that are not objects yet
     <root>/.meta/lock              held while directories are made (`writing.py`)
 
@@ -94,6 +94,16 @@ class LocalStore:
             if next(self._tree(bucket).scan(""), None) or not _remove_empty_directories(directory):
                 raise StoreError("BucketNotEmpty", f"The bucket {bucket!r} is not empty.")
             self._records.forget_bucket(bucket)
+
+    def bucket_document(self, bucket: str, name: str) -> str | None:
+        """What was put with the bucket under a name, or None."""
+        with self._home():
+            return self._records.document(bucket, name)
+
+    def put_bucket_document(self, bucket: str, name: str, document: str | None) -> None:
+        """Keep a document with a bucket under a name; None removes it."""
+        with self._home():
+            self._records.write_document(bucket, name, document)
 
     def head(self, uri: S3Uri) -> ObjectInfo | None:
         """The object with exactly this key, or None."""

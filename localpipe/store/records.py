@@ -1,4 +1,5 @@
 """What is known of objects beside their content: content type, user metadata, ETag. Kept beside the objects, not among them.
+Documents of buckets lie there too.
 
 A record belongs to one content of one key: its file is named by the key, the modification time and the size of the object's
 file. So it can be written before the object is renamed into place, an object changed by hand has no record, and a store that
@@ -54,8 +55,25 @@ class Records:
         Path(self._file(uri, status)).unlink(missing_ok=True)
 
     def forget_bucket(self, bucket: str) -> None:
-        """Remove the records of all objects that the bucket ever had."""
+        """Remove the records of all objects that the bucket ever had, and its documents."""
         shutil.rmtree(self._directory / bucket, ignore_errors=True)
+
+    def document(self, bucket: str, name: str) -> str | None:
+        """A document of the bucket, or None."""
+        try:
+            return self._document(bucket, name).read_text()
+        except FileNotFoundError:
+            return None
+
+    def write_document(self, bucket: str, name: str, document: str | None) -> None:
+        """Replace a document of the bucket; None removes it. Raises OSError."""
+        if document is None:
+            self._document(bucket, name).unlink(missing_ok=True)
+        else:
+            self._place(document, self._document(bucket, name))
+
+    def _document(self, bucket: str, name: str) -> Path:
+        return self._directory / bucket / "documents" / name
 
     def _file(self, uri: S3Uri, status: os.stat_result) -> str:
         digest = hashlib.sha256(uri.key.encode()).hexdigest()

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -25,11 +25,12 @@ from localpipe.core.jobspec import (
 from localpipe.core.names import AttemptKey, S3Uri
 from localpipe.engine.job import JobContext, JobRun, Launch
 from localpipe.engine.slots import Slots, Ticket
-from localpipe.errors import HomeUnusable, JobFailed
+from localpipe.errors import JOB_INTERNAL_ERROR, HomeUnusable, JobFailed
 from localpipe.runners.scripted import ScriptedContainer, ScriptedRunner
 from localpipe.staging import Stager
 from localpipe.store import LocalStore
 
+CHECKPOINTS = PurePosixPath("/opt/ml/checkpoints")
 KEY = AttemptKey(execution_id="e" * 12, step="S", attempt=1)
 
 
@@ -94,7 +95,7 @@ def stager(tmp_path: Path, store: LocalStore) -> Stager:
     return Stager(store=store, attempt_dir=lambda key: tmp_path / "attempt", nearest_prefix=lambda uri: None)
 
 
-def job(runner: ScriptedRunner, stager: Stager, slots: Slots | None = None) -> JobRun:
+def job(runner: ScriptedRunner, stager: Stager, slots: Slots | None = None, wanted: JobSpec | None = None) -> JobRun:
     context = JobContext(
         runner=runner,
         slots=slots or Slots(1),
@@ -102,8 +103,9 @@ def job(runner: ScriptedRunner, stager: Stager, slots: Slots | None = None) -> J
         clock=Clock(),
         grace_seconds=0.01,
         at_disk=nullcontext(),
+        made_ahead=lambda key: None,
     )
-    return JobRun(spec(), KEY, context)
+    return JobRun(wanted or spec(), KEY, context)
 
 
 def run(job: JobRun, launched: Callable[[Launch], None] = lambda launch: None) -> JobResult:
@@ -330,3 +332,57 @@ def test_a_job_that_was_found_running_has_its_place_beyond_the_limit(stager: Sta
 
     found = job(runner, stager, slots).run(dict, launched, created_at=1.0, reattach=True, launched_at=7.0)
     assert (found.end, seen, a_place_is_free(slots)) == (JobEnd.COMPLETED, [False], True)
+
+
+class Losing(ScriptedRunner):
+    """A scripted runner whose engine loses the first jobs, and runs one that says where it stands after them."""
+
+    def __init__(self, losses: int) -> None:
+        self._losses = losses
+        super().__init__(default=self._behave)
+
+    def _behave(self, container: ScriptedContainer) -> int:
+        done = sorted(path.name for path in container.path(CHECKPOINTS).iterdir())
+        container.write(CHECKPOINTS / f"epoch-{len(done) + 1}", "W")
+        if len(self.started) <= self._losses:
+            raise JobFailed("the engine went away", exception_type=JOB_INTERNAL_ERROR)
+        container.write(PurePosixPath("/opt/ml/processing/out/done"), " ".join(done))
+        return 0
+
+    def find(self, key: AttemptKey) -> None:
+        """It does not know the job any more."""
+
+
+@pytest.mark.documented
+@pytest.mark.parametrize(
+    ("losses", "end", "starts"), [(2, JobEnd.COMPLETED, 3), (3, JobEnd.LOST, 3), (0, JobEnd.COMPLETED, 1)]
+)
+def test_a_lost_job_is_started_again_with_its_checkpoints_as_often_as_its_strategy_says(
+    stager: Stager, store: LocalStore, losses: int, end: JobEnd, starts: int
+) -> None:
+    runner = Losing(losses)
+    checkpoints = OutputSpec(
+        name="checkpoints",
+        container_dir=CHECKPOINTS,
+        uri=S3Uri("b", "ckpt"),
+        published_on=frozenset(JobEnd),
+        continuous=True,
+        mirrored=True,
+    )
+    wanted = replace(spec(), restarts=2, outputs=(*spec().outputs, checkpoints))
+    launches: list[Launch] = []
+    ended = run(job(runner, stager, wanted=wanted), launches.append)
+    assert (ended.end, len(runner.started), len(launches)) == (end, starts, 1)
+    assert ended.restarted_at == (50.0,) * (starts - 1)
+    assert ended.started_at == 50.0
+    assert [info.uri.key for info in store.list(S3Uri("b", "ckpt"))] == [f"ckpt/epoch-{n + 1}" for n in range(starts)]
+    if end is JobEnd.COMPLETED:
+        with store.open(S3Uri("b", "out/done")) as done:
+            assert done.read().decode() == " ".join(f"epoch-{n + 1}" for n in range(losses))
+
+
+def test_a_lost_job_without_a_strategy_is_not_started_again(stager: Stager) -> None:
+    runner = Losing(1)
+    checkpoints = OutputSpec(name="c", container_dir=CHECKPOINTS, uri=S3Uri("b", "ckpt"))
+    ended = run(job(runner, stager, wanted=replace(spec(), outputs=(*spec().outputs, checkpoints))))
+    assert (ended.end, len(runner.started), ended.exception_type) == (JobEnd.LOST, 1, JOB_INTERNAL_ERROR)

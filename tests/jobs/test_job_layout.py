@@ -10,6 +10,7 @@ from localpipe.core import JSON
 from localpipe.core.jobspec import HostSpec
 from localpipe.core.names import Identity
 from localpipe.jobs import layout
+from localpipe.jobs.cluster import instance_groups
 from localpipe.jobs.processing import processing_spec
 from localpipe.jobs.training import training_spec
 
@@ -102,7 +103,8 @@ def test_processing_config_shows_network_only_when_given(sdk_request: SdkRequest
 
 @pytest.mark.documented
 def test_resource_config_of_one_host() -> None:
-    assert layout.resource_config("algo-1", ["algo-1"], "ml.m5.xlarge") == {
+    groups = instance_groups({"InstanceType": "ml.m5.xlarge", "InstanceCount": 1})
+    assert layout.resource_config("algo-1", groups) == {
         "current_host": "algo-1",
         "current_instance_type": "ml.m5.xlarge",
         "current_group_name": "homogeneousCluster",
@@ -117,10 +119,31 @@ def test_resource_config_of_one_host() -> None:
 
 @pytest.mark.documented
 def test_each_host_has_its_own_resource_config_and_hosts_are_sorted() -> None:
-    names = layout.host_names(11)
-    hosts = layout.hosts(names, "ml.m5.xlarge", layout.TRAINING_CONFIG_DIR, [])
-    assert names[:3] == ("algo-1", "algo-10", "algo-11")
-    assert [config(host, "/opt/ml/input/config/resourceconfig.json")["current_host"] for host in hosts] == list(names)
+    groups = instance_groups({"InstanceType": "ml.m5.xlarge", "InstanceCount": 11})
+    hosts = layout.hosts(groups, layout.TRAINING_CONFIG_DIR, [])
+    names = [host.name for host in hosts]
+    assert names[:3] == ["algo-1", "algo-10", "algo-11"]
+    assert len(names) == 11
+    written = [config(host, "/opt/ml/input/config/resourceconfig.json") for host in hosts]
+    assert [document["current_host"] for document in written] == names
+    assert all(document["hosts"] == names for document in written)
+
+
+@pytest.mark.documented
+def test_hosts_of_groups_are_numbered_through_and_know_their_group() -> None:
+    cluster = {
+        "InstanceGroups": [
+            {"InstanceGroupName": "gpu", "InstanceType": "ml.p3.2xlarge", "InstanceCount": 1},
+            {"InstanceGroupName": "cpu", "InstanceType": "ml.c5.xlarge", "InstanceCount": 2},
+        ],
+    }
+    document = layout.resource_config("algo-3", instance_groups(cluster))
+    assert (document["current_group_name"], document["current_instance_type"]) == ("cpu", "ml.c5.xlarge")
+    assert document["hosts"] == ["algo-1", "algo-2", "algo-3"]
+    assert document["instance_groups"] == [
+        {"instance_group_name": "gpu", "instance_type": "ml.p3.2xlarge", "hosts": ["algo-1"]},
+        {"instance_group_name": "cpu", "instance_type": "ml.c5.xlarge", "hosts": ["algo-2", "algo-3"]},
+    ]
 
 
 @pytest.mark.documented

@@ -203,41 +203,15 @@ def test_how_a_job_ended_is_told_in_the_service_s_words(result: JobResult, statu
 @pytest.mark.parametrize(
     ("change", "path", "feature"),
     [
-        ({"ProcessingInputs": [an_input(S3InputMode="Pipe")]}, "ProcessingInputs[0].S3Input.S3InputMode", "Pipe mode"),
-        (
-            {"ProcessingInputs": [an_input(S3DataType="ManifestFile")]},
-            "ProcessingInputs[0].S3Input.S3DataType",
-            "An input by manifest (ManifestFile)",
-        ),
-        (
-            {"ProcessingInputs": [an_input(S3CompressionType="Gzip")]},
-            "ProcessingInputs[0].S3Input.S3CompressionType",
-            "Unpacking an input (Gzip)",
-        ),
         (
             {"ProcessingInputs": [{"InputName": "q", "DatasetDefinition": {"LocalPath": "/opt/ml/processing/q"}}]},
             "ProcessingInputs[0].DatasetDefinition",
             "An input from Athena or Redshift (DatasetDefinition)",
         ),
         (
-            {"ProcessingInputs": [an_input(), {**an_input("b"), "AppManaged": True}]},
-            "ProcessingInputs[1].AppManaged",
-            "An input that the container fetches for itself (AppManaged)",
-        ),
-        (
-            {"ProcessingOutputConfig": {"Outputs": [an_output(S3UploadMode="Continuous")]}},
-            "ProcessingOutputConfig.Outputs[0].S3Output.S3UploadMode",
-            "Uploading while the job runs (Continuous)",
-        ),
-        (
             {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "f", "FeatureStoreOutput": {"FeatureGroupName": "g"}}]}},
             "ProcessingOutputConfig.Outputs[0].FeatureStoreOutput",
             "An output to the feature store (FeatureStoreOutput)",
-        ),
-        (
-            {"ProcessingResources": {"ClusterConfig": {"InstanceCount": 2, "InstanceType": "t", "VolumeSizeInGB": 1}}},
-            "ProcessingResources.ClusterConfig.InstanceCount",
-            "A processing job on several hosts",
         ),
     ],
 )
@@ -261,6 +235,19 @@ def test_members_that_change_nothing_here_are_accepted() -> None:
     )
     assert processing_problems(request, "$") == []
     assert "NVIDIA_VISIBLE_DEVICES" not in spec_of(request).environment
+
+
+@pytest.mark.documented
+def test_a_continuous_output_is_published_whatever_the_end() -> None:
+    spec = spec_of(a_request(ProcessingOutputConfig={"Outputs": [an_output(S3UploadMode="Continuous"), an_output("end")]}))
+    assert [(output.continuous, output.mirrored) for output in spec.outputs] == [(True, False), (False, False)]
+    assert [output.published_on for output in spec.outputs] == [frozenset(JobEnd), {JobEnd.COMPLETED}]
+
+
+def test_a_job_of_several_hosts_has_a_host_for_each_instance() -> None:
+    cluster = {"InstanceCount": 3, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+    spec = spec_of(a_request(ProcessingResources={"ClusterConfig": cluster}))
+    assert [host.name for host in spec.hosts] == ["algo-1", "algo-2", "algo-3"]
 
 
 @pytest.mark.parametrize(
@@ -305,7 +292,9 @@ def test_expressions_are_judged_once_they_are_resolved() -> None:
     request = a_request(
         ProcessingResources={"ClusterConfig": cluster},
         ProcessingInputs=[an_input(get["Get"], S3Uri=get, LocalPath=get, S3InputMode=get)],
-        ProcessingOutputConfig={"Outputs": [an_output(S3Uri={"Std:Join": {"On": "/", "Values": ["a"]}}, S3UploadMode=get)]},
+        ProcessingOutputConfig={
+            "Outputs": [an_output(S3Uri={"Std:Join": {"On": "/", "Values": ["a"]}}, S3UploadMode=get), get]
+        },
     )
     assert processing_problems(request, "$") == []
 

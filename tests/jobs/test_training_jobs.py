@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import PurePosixPath
@@ -10,7 +11,8 @@ from localpipe.core import JSON
 from localpipe.core.jobspec import InputMode, JobEnd, JobResult, JobSpec, MetricDatum, MetricDefinition, OutputForm
 from localpipe.core.names import Identity
 from localpipe.errors import JobFailed
-from localpipe.jobs.training import describe_training_job, failure_reason, training_problems, training_spec
+from localpipe.jobs.training import training_problems, training_spec
+from localpipe.jobs.training_description import describe_training_job, failure_reason
 
 IDENTITY = Identity(account="123456789012", region="us-east-1", role_arn="arn:aws:iam::123456789012:role/SageMaker")
 SDK_REQUESTS = ["v2_xgboost_estimator", "v2_sklearn_estimator", "v2_repack", "v3_model_trainer"]
@@ -32,6 +34,10 @@ def a_request(**changes: JSON) -> JSON:
 def a_channel(name: str = "train", source: JSON = None, **changes: JSON) -> JSON:
     s3_source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://b/{name}", **(source or {})}
     return {"ChannelName": name, "DataSource": {"S3DataSource": s3_source}, **changes}
+
+
+def a_group(name: str = "g", **changes: JSON) -> JSON:
+    return {"InstanceGroupName": name, "InstanceType": "ml.m5.large", "InstanceCount": 1, **changes}
 
 
 def an_algorithm(**changes: JSON) -> JSON:
@@ -76,6 +82,64 @@ def test_archives_lie_under_the_job_s_name_without_a_doubled_slash(path: str) ->
     assert (model.form, model.even_if_empty) == (OutputForm.TAR_GZ, True)
     assert model.published_on == {JobEnd.COMPLETED, JobEnd.STOPPED, JobEnd.TIMED_OUT}
     assert (output.form, output.even_if_empty) == (OutputForm.TAR_GZ, False)
+
+
+@pytest.mark.documented
+def test_an_uncompressed_model_lies_under_a_prefix(misfits: Misfits) -> None:
+    request = a_request(OutputDataConfig={"S3OutputPath": "s3://b/models", "CompressionType": "NONE"})
+    model, output = spec_of(request).outputs
+    assert (str(model.uri), model.form) == ("s3://b/models/job-1/output/model/", OutputForm.TREE)
+    assert str(output.uri) == "s3://b/models/job-1/output/output.tar.gz"
+    document = describe_training_job(request, spec_of(request), a_result(), IDENTITY)
+    assert document["ModelArtifacts"] == {"S3ModelArtifacts": "s3://b/models/job-1/output/model/"}
+    assert misfits("DescribeTrainingJobResponse", document) == []
+
+
+@pytest.mark.documented
+@pytest.mark.parametrize(("given", "directory"), [({}, "/opt/ml/checkpoints"), ({"LocalPath": "/ckpt"}, "/ckpt")])
+def test_checkpoints_are_mirrored_under_the_very_prefix_whatever_the_end(given: JSON, directory: str) -> None:
+    spec = spec_of(a_request(CheckpointConfig={"S3Uri": "s3://b/ckpt", **given}))
+    checkpoints = spec.outputs[-1]
+    assert (str(checkpoints.uri), str(checkpoints.container_dir)) == ("s3://b/ckpt", directory)
+    assert (checkpoints.continuous, checkpoints.mirrored) == (True, True)
+    assert checkpoints.published_on == set(JobEnd)
+    assert checkpoints.path == "$.CheckpointConfig.S3Uri"
+    (config,) = [
+        json.loads(file.text) for file in spec.hosts[0].files if file.container_path.name == "checkpointconfig.json"
+    ]
+    assert config == {"LocalPath": directory, "S3Uri": "s3://b/ckpt"}
+
+
+@pytest.mark.documented
+def test_a_job_of_instance_groups_gives_a_channel_to_the_hosts_that_are_named() -> None:
+    spec = spec_of(
+        a_request(
+            ResourceConfig={
+                "InstanceGroups": [a_group("cpu", InstanceCount=2), a_group("gpu", InstanceType="ml.g5.xlarge")],
+                "VolumeSizeInGB": 1,
+            },
+            InputDataConfig=[
+                a_channel("some", {"InstanceGroupNames": ["gpu"], "S3DataDistributionType": "ShardedByS3Key"}),
+                a_channel("all"),
+            ],
+        )
+    )
+    assert [host.name for host in spec.hosts] == ["algo-1", "algo-2", "algo-3"]
+    assert [(channel.hosts, channel.sharded) for channel in spec.channels] == [({"algo-3"}, True), (None, False)]
+    assert "NVIDIA_VISIBLE_DEVICES" not in spec.environment
+
+
+@pytest.mark.documented
+def test_a_warm_pool_has_a_cache_directory() -> None:
+    resources = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1, "KeepAlivePeriodInSeconds": 60}
+    spec = spec_of(a_request(ResourceConfig=resources))
+    cache = spec.environment["SAGEMAKER_MANAGED_WARMPOOL_CACHE_DIRECTORY"]
+    assert PurePosixPath(cache) in spec.directories
+
+
+def test_a_retry_strategy_is_the_job_s_own() -> None:
+    assert spec_of(a_request(RetryStrategy={"MaximumRetryAttempts": 3})).restarts == 3
+    assert spec_of(a_request()).restarts == 0
 
 
 def test_a_bucket_may_be_the_output_path() -> None:
@@ -183,6 +247,7 @@ def test_describe_echoes_everything_with_the_service_s_defaults(misfits: Misfits
         "DebugRuleConfigurations": rules,
         "ProfilerConfig": {"S3OutputPath": "s3://b/p"},
         "RetryStrategy": {"MaximumRetryAttempts": 1},
+        "CheckpointConfig": {"S3Uri": "s3://b/c", "LocalPath": "/opt/ml/checkpoints"},
         "StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 90},
     }
     resources = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1, "KeepAlivePeriodInSeconds": 60}
@@ -229,6 +294,7 @@ def test_describe_echoes_everything_with_the_service_s_defaults(misfits: Misfits
         "TrainingTimeInSeconds": 9,
         "BillableTimeInSeconds": 9,
         "SecondaryStatusTransitions": document["SecondaryStatusTransitions"],
+        "WarmPoolStatus": {"Status": "Terminated", "ResourceRetainedBillableTimeInSeconds": 0},
         "FinalMetricDataList": [{"MetricName": "m", "Value": 0.5, "Timestamp": 105.0}],
         "ProfilingStatus": "Enabled",
         "DebugRuleEvaluationStatuses": [],
@@ -241,9 +307,13 @@ def test_describe_echoes_everything_with_the_service_s_defaults(misfits: Misfits
     [
         (a_result(), ["Starting", "Downloading", "Training", "Uploading", "Completed"]),
         (a_result(JobEnd.FAILED, exit_code=1), ["Starting", "Downloading", "Training", "Failed"]),
-        (a_result(JobEnd.STOPPED), ["Starting", "Downloading", "Training", "Uploading", "Stopped"]),
+        (a_result(JobEnd.STOPPED), ["Starting", "Downloading", "Training", "Stopping", "Uploading", "Stopped"]),
         (a_result(JobEnd.TIMED_OUT), ["Starting", "Downloading", "Training", "Uploading", "MaxRuntimeExceeded"]),
         (a_result(JobEnd.REFUSED, started_at=None, detail="x"), ["Starting", "Downloading", "Failed"]),
+        (
+            a_result(restarted_at=(103.0,)),
+            ["Starting", "Downloading", "Training", "Starting", "Training", "Uploading", "Completed"],
+        ),
     ],
 )
 def test_status_transitions_follow_the_job(result: JobResult, statuses: list[str]) -> None:
@@ -273,7 +343,7 @@ def test_status_transitions_follow_the_job(result: JobResult, statuses: list[str
             "AlgorithmError: The container ran out of memory and was killed, exit code: 137",
         ),
         (
-            a_result(JobEnd.FAILED, exit_code=127, detail="no `train` on PATH"),
+            a_result(JobEnd.FAILED, exit_code=127, detail="no `train` on PATH."),
             ("Failed", "Failed"),
             "AlgorithmError: no `train` on PATH, exit code: 127",
         ),
@@ -317,26 +387,14 @@ def test_profiling_status_follows_the_request(config: JSON, status: str) -> None
             {"AlgorithmSpecification": {"AlgorithmName": "a", "TrainingInputMode": "File"}},
             "AlgorithmSpecification.AlgorithmName",
         ),
-        ({"AlgorithmSpecification": an_algorithm(TrainingInputMode="Pipe")}, "AlgorithmSpecification.TrainingInputMode"),
-        ({"InputDataConfig": [a_channel(InputMode="Pipe")]}, "InputDataConfig[0].InputMode"),
         (
-            {"InputDataConfig": [a_channel(source={"S3DataType": "AugmentedManifestFile"})]},
+            {"InputDataConfig": [a_channel(source={"S3DataType": "Converse"})]},
             "InputDataConfig[0].DataSource.S3DataSource.S3DataType",
-        ),
-        (
-            {"InputDataConfig": [a_channel(source={"InstanceGroupNames": ["g"]})]},
-            "InputDataConfig[0].DataSource.S3DataSource.InstanceGroupNames",
         ),
         (
             {"InputDataConfig": [{"ChannelName": "c", "DataSource": {"FileSystemDataSource": {"FileSystemId": "fs-1"}}}]},
             "InputDataConfig[0].DataSource.FileSystemDataSource",
         ),
-        ({"InputDataConfig": [a_channel(CompressionType="Gzip")]}, "InputDataConfig[0].CompressionType"),
-        ({"InputDataConfig": [a_channel(RecordWrapperType="RecordIO")]}, "InputDataConfig[0].RecordWrapperType"),
-        ({"OutputDataConfig": {"S3OutputPath": "s3://b", "CompressionType": "NONE"}}, "OutputDataConfig.CompressionType"),
-        ({"CheckpointConfig": {"S3Uri": "s3://b/c"}}, "CheckpointConfig"),
-        ({"ResourceConfig": {"InstanceCount": 2, "InstanceType": "t"}}, "ResourceConfig.InstanceCount"),
-        ({"ResourceConfig": {"InstanceGroups": [{"InstanceGroupName": "g"}]}}, "ResourceConfig.InstanceGroups"),
     ],
 )
 def test_what_is_not_built_is_refused_by_place(change: JSON, path: str) -> None:
@@ -363,6 +421,61 @@ def test_what_is_not_built_is_refused_by_place(change: JSON, path: str) -> None:
         (
             {"InputDataConfig": [a_channel("..")]},
             "$.InputDataConfig[0].ChannelName: '..' cannot be the name of a directory. Give the channel another name.",
+        ),
+        (
+            {"CheckpointConfig": {"S3Uri": "/c"}},
+            "$.CheckpointConfig.S3Uri: '/c' is not an S3 URI (s3://bucket/key).",
+        ),
+        (
+            {"ResourceConfig": {"InstanceType": "t", "InstanceGroups": [a_group()], "VolumeSizeInGB": 1}},
+            "$.ResourceConfig.InstanceType: InstanceGroups exclude InstanceType. Leave one of them out.",
+        ),
+        (
+            {"ResourceConfig": {"InstanceGroups": [a_group(), a_group()]}},
+            "$.ResourceConfig.InstanceGroups[1].InstanceGroupName: 'g' is used 2 times. Give each its own.",
+        ),
+        (
+            {"ResourceConfig": {"InstanceGroups": [a_group(InstanceCount=0)]}},
+            "$.ResourceConfig.InstanceGroups[0].InstanceCount: An instance group of no instances. Leave it out.",
+        ),
+        (
+            {
+                "ResourceConfig": {"InstanceGroups": [a_group(), a_group("h")]},
+                "InputDataConfig": [a_channel(source={"InstanceGroupNames": ["g", "x"]})],
+            },
+            (
+                "$.InputDataConfig[0].DataSource.S3DataSource.InstanceGroupNames[1]: There is no instance group 'x'. "
+                "There is g, h."
+            ),
+        ),
+        (
+            {"InputDataConfig": [a_channel(source={"InstanceGroupNames": ["x"]})]},
+            (
+                "$.InputDataConfig[0].DataSource.S3DataSource.InstanceGroupNames[0]: There is no instance group 'x'. "
+                "ResourceConfig has no InstanceGroups."
+            ),
+        ),
+        (
+            {"EnableManagedSpotTraining": True},
+            "$.StoppingCondition: EnableManagedSpotTraining needs MaxWaitTimeInSeconds. Add it.",
+        ),
+        (
+            {"StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 59}},
+            (
+                "$.StoppingCondition.MaxWaitTimeInSeconds: 59 is less than MaxRuntimeInSeconds (60). "
+                "The wait includes the run."
+            ),
+        ),
+        (
+            {"StoppingCondition": {"MaxWaitTimeInSeconds": 86_399}},
+            (
+                "$.StoppingCondition.MaxWaitTimeInSeconds: 86399 is less than MaxRuntimeInSeconds (86400). "
+                "The wait includes the run."
+            ),
+        ),
+        (
+            {"StoppingCondition": {"MaxRuntimeInSeconds": 2_419_201}},
+            "$.StoppingCondition.MaxRuntimeInSeconds: 2419201 is more than 28 days (2419200).",
         ),
     ],
 )

@@ -19,7 +19,17 @@ from stories import (
 )
 
 from localpipe.definition.model import RetryPolicy
-from localpipe.scheduling.decide import FAILURE_REASON, Command, Record, StartAttempt, StopAttempt, WakeAt, decide
+from localpipe.scheduling.decide import (
+    FAILURE_REASON,
+    Command,
+    PrepareAttempt,
+    Record,
+    StartAttempt,
+    StopAttempt,
+    WakeAt,
+    decide,
+    foresee,
+)
 from localpipe.scheduling.events import (
     AttemptStopped,
     Event,
@@ -434,3 +444,56 @@ def test_a_requested_retry_gives_each_policy_its_full_count_again() -> None:
         failed("A", 3, exception_type=INTERNAL),
     ]
     assert decide(plan, after(plan, *story), now=100) == [Record(RetryScheduled("A", 3, at=101, policy=0))]
+
+
+# What can be made ready while others run
+
+
+def prepare(*names: str) -> list[PrepareAttempt]:
+    return [PrepareAttempt(name, 1) for name in names]
+
+
+def running(*names: str) -> list[Event]:
+    return [event for name in names for event in (started(name), launched(name))]
+
+
+def test_what_comes_next_is_foreseen_once_a_job_runs() -> None:
+    plan = diamond()
+    assert foresee(plan, after(plan), 8) == []
+    assert foresee(plan, after(plan, started("A")), 8) == []
+    assert foresee(plan, after(plan, *running("A")), 8) == prepare("B", "C")
+    assert foresee(plan, after(plan, *done("A"), *running("B", "C")), 8) == prepare("D")
+
+
+def test_a_step_is_not_foreseen_before_the_last_of_its_needs_runs() -> None:
+    plan = diamond()
+    assert foresee(plan, after(plan, *done("A"), *running("B"), started("C")), 8) == []
+
+
+def test_no_more_is_foreseen_than_the_limit_and_nothing_with_none() -> None:
+    plan = a_plan(step("A"), *(step(name, needs=["A"]) for name in "BCD"))
+    assert foresee(plan, after(plan, *running("A")), 2) == prepare("B", "C")
+    assert foresee(plan, after(plan, *running("A")), 0) == []
+
+
+def test_steps_that_wait_for_room_are_foreseen() -> None:
+    plan = a_plan(step("A"), step("B"), max_parallel=1)
+    assert foresee(plan, after(plan, *running("A")), 8) == prepare("B")
+
+
+def test_a_branch_is_not_foreseen_before_it_is_taken() -> None:
+    plan = a_plan(step("A"), choice("C", needs=["A"], then=[step("T", needs=["A"])]), step("L", needs=["A"]))
+    assert "T" not in {command.step for command in foresee(plan, after(plan, *running("A")), 8)}
+
+
+@pytest.mark.parametrize("event", [StopRequested(), failed("B")])
+def test_nothing_is_foreseen_once_something_has_failed_or_is_to_stop(event: Event) -> None:
+    plan = a_plan(step("A"), step("B"), step("C", needs=["A"]))
+    assert foresee(plan, after(plan, *running("A"), started("B"), event), 8) == []
+
+
+def test_a_retried_step_is_foreseen_with_its_next_attempt() -> None:
+    plan = a_plan(step("A"), step("B"), max_parallel=1)
+    failures = [*running("A"), failed("A"), *running("B"), failed("B"), ExecutionFinished("Failed"), RetryRequested()]
+    state = after(plan, *failures, started("A", 2), launched("A", 2))
+    assert foresee(plan, state, 8) == [PrepareAttempt("B", 2)]

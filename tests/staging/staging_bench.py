@@ -38,9 +38,20 @@ SPEC = JobSpec(
 )
 
 
-def a_channel(uri: str, name: str = "train", directory: str = "", mode: InputMode = InputMode.FILE) -> Channel:
-    container_dir = PurePosixPath(directory or f"/opt/ml/input/data/{name}")
-    return Channel(name=name, uri=S3Uri.parse(uri), container_dir=container_dir, mode=mode, path="$.Steps[0].Arguments")
+TWO_HOSTS = (HostSpec(name="algo-1", files=()), HostSpec(name="algo-2", files=()))
+
+
+def a_channel(
+    uri: str, name: str = "train", directory: str = "", mode: InputMode = InputMode.FILE, **more: object
+) -> Channel:
+    return Channel(
+        name=name,
+        uri=S3Uri.parse(uri),
+        container_dir=PurePosixPath(directory or f"/opt/ml/input/data/{name}"),
+        mode=mode,
+        path="$.Steps[0].Arguments",
+        **more,  # type: ignore[arg-type]  # passed on unchanged
+    )
 
 
 def an_output(directory: str, uri: str, name: str = "", form: OutputForm = OutputForm.TREE, **more: object) -> OutputSpec:
@@ -77,7 +88,10 @@ class Bench:
 
     @property
     def root(self) -> Path:
-        return self.attempt_dir / "root"
+        return self.root_of("algo-1")
+
+    def root_of(self, host: str) -> Path:
+        return self.attempt_dir / host / "root"
 
     @property
     def stager(self) -> Stager:
@@ -100,13 +114,15 @@ class Bench:
         changed = replace(spec, **changes)  # type: ignore[arg-type]  # names of members
         return self.stager.stage(changed, KEY, {"A": "1"}, anew=anew, overlays=overlays)
 
-    def write(self, container_path: str, text: str | bytes) -> Path:
+    def write(self, container_path: str, text: str | bytes, host: str = "algo-1") -> Path:
         """What a container would write."""
-        path = self.root / container_path.lstrip("/")
+        path = self.root_of(host) / container_path.lstrip("/")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         return path
 
     def collect(self, spec: JobSpec, end: JobEnd, now: float = 100.0) -> Collected:
         staged = self.stager.stage(spec, KEY, {}, anew=False, overlays=False)
-        return self.stager.collect(spec, staged, end, now=now)
+        with self.stager.serving(spec, staged, lambda: None) as uploads:
+            pass
+        return self.stager.collect(spec, staged, end, uploads, now=now)

@@ -9,12 +9,12 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import pytest
-from staging_bench import KEY, SPEC, a_channel, an_output, files, tree
+from staging_bench import KEY, SPEC, TWO_HOSTS, a_channel, an_output, files, tree
 
-from localpipe.core.jobspec import JobEnd, MetricDatum, MetricDefinition, OutputForm, PropertyFileSpec
+from localpipe.core.jobspec import HostSpec, JobEnd, MetricDatum, MetricDefinition, OutputForm, PropertyFileSpec
 from localpipe.core.names import S3Uri
 from localpipe.errors import JobFailed
-from localpipe.staging import Stager
+from localpipe.staging import Stager, Uploads
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -268,7 +268,7 @@ def test_an_output_that_is_not_published_gives_no_property_file(bench: Bench) ->
 
 def test_metrics_come_from_the_log(bench: Bench) -> None:
     spec = staged_spec(bench, metrics=(MetricDefinition(name="loss", regex=r"loss=(\S+)$"),))
-    bench.write("../logs/algo-1.log", b"loss=2\r\n\xff\xfe loss=1.5\nno newline loss=0.5")
+    bench.write("../../logs/algo-1.log", b"loss=2\r\n\xff\xfe loss=1.5\nno newline loss=0.5")
     assert bench.collect(spec, COMPLETED, now=7.0).metrics == (MetricDatum(name="loss", value=0.5, at=7.0),)
 
 
@@ -314,6 +314,73 @@ def test_a_message_that_is_no_file_is_none(bench: Bench) -> None:
     assert (collected.exit_message, collected.message_undecodable) == (None, False)
 
 
+# Several hosts
+
+
+def test_trees_of_all_hosts_go_to_one_prefix_and_the_last_host_s_file_wins(bench: Bench) -> None:
+    spec = staged_spec(bench, an_output("/opt/ml/out", "s3://b/out"), hosts=TWO_HOSTS)
+    for host in ("algo-2", "algo-1"):
+        bench.write("/opt/ml/out/same", host, host)
+        bench.write(f"/opt/ml/out/{host}/own", host, host)
+    bench.collect(spec, COMPLETED)
+    assert bench.objects() == {"out/algo-1/own": "algo-1", "out/algo-2/own": "algo-2", "out/same": "algo-2"}
+
+
+@pytest.mark.documented
+def test_archives_of_all_hosts_are_merged(bench: Bench) -> None:
+    spec = staged_spec(bench, an_output("/opt/ml/model", "s3://b/m", form=OutputForm.TAR_GZ), hosts=TWO_HOSTS)
+    for host in ("algo-2", "algo-1"):
+        bench.write("/opt/ml/model/same", host, host)
+        bench.write(f"/opt/ml/model/shards/{host}", host, host)
+    bench.write("/opt/ml/model/was-a-directory/file", "1", "algo-1")
+    bench.write("/opt/ml/model/was-a-directory", "2", "algo-2")
+    bench.write("/opt/ml/model/was-a-file", "1", "algo-1")
+    bench.write("/opt/ml/model/was-a-file/file", "2", "algo-2")
+    bench.collect(spec, COMPLETED)
+    assert members(bench, "m") == {
+        "same": "algo-2",
+        "shards": None,
+        "shards/algo-1": "algo-1",
+        "shards/algo-2": "algo-2",
+        "was-a-directory": "2",
+        "was-a-file": None,
+        "was-a-file/file": "2",
+    }
+
+
+def test_an_archive_is_written_if_any_host_has_something(bench: Bench) -> None:
+    spec = staged_spec(bench, an_output("/opt/ml/model", "s3://b/m", form=OutputForm.TAR_GZ), hosts=TWO_HOSTS)
+    bench.collect(spec, COMPLETED)
+    assert bench.objects() == {}
+    bench.write("/opt/ml/model/weights", "W", "algo-2")
+    bench.collect(spec, COMPLETED)
+    assert members(bench, "m") == {"weights": "W"}
+
+
+@pytest.mark.documented
+def test_the_first_host_that_tells_a_failure_is_heard_and_messages_are_put_together(bench: Bench) -> None:
+    spec = staged_spec(
+        bench,
+        hosts=(*TWO_HOSTS, HostSpec(name="algo-3", files=())),
+        failure_file=PurePosixPath("/opt/ml/output/failure"),
+        message_file=PurePosixPath("/opt/ml/output/message"),
+    )
+    for host in ("algo-3", "algo-2"):
+        bench.write("/opt/ml/output/failure", f"{host} failed", host)
+        bench.write("/opt/ml/output/message", f"{host} says {'x' * 600}", host)
+    collected = bench.collect(spec, FAILED)
+    assert collected.failure == "algo-2 failed"
+    assert collected.exit_message == f"algo-2 says {'x' * 600}algo-3 says {'x' * 600}"[:1024]
+
+
+def test_metrics_are_read_from_the_logs_of_all_hosts(bench: Bench) -> None:
+    definitions = (MetricDefinition(name="loss", regex=r"loss=(\S+)"), MetricDefinition(name="acc", regex=r"acc=(\S+)"))
+    spec = staged_spec(bench, metrics=definitions, hosts=TWO_HOSTS)
+    bench.write("../../logs/algo-1.log", "loss=1\nacc=2\n")
+    bench.write("../../logs/algo-2.log", "loss=3\n")
+    assert {metric.name: metric.value for metric in bench.collect(spec, COMPLETED).metrics} == {"loss": 3.0, "acc": 2.0}
+
+
 # Again after a crash
 
 
@@ -357,7 +424,7 @@ def test_collecting_again_after_a_crash_between_puts_ends_the_same(bench: Bench,
     staged = stager.stage(spec, KEY, {}, anew=False, overlays=False)
     if puts < 5:
         with pytest.raises(Crash):
-            stager.collect(spec, staged, COMPLETED, now=1.0)
+            stager.collect(spec, staged, COMPLETED, Uploads(spec, staged, bench.store), now=1.0)
     assert bench.collect(spec, COMPLETED).property_files == {"R": "out/r.json"}
     assert members(bench, "model.tar.gz") == {"weights": "model/weights"}
     bench.store.delete(S3Uri("b", "model.tar.gz"))

@@ -74,8 +74,12 @@ def test_a_file_that_others_need_as_a_directory_is_refused() -> None:
 
 
 def test_two_objects_for_one_file_are_refused() -> None:
-    with pytest.raises(JobFailed, match="'s3://b/d/x' is the same file 'x'"):
-        channel_files(a_channel("s3://b/d"), [an_object("d/x"), an_object("d/x")])
+    with pytest.raises(JobFailed, match="'s3://b/p/d/dx' is the same file 'dx'"):
+        placed("p/d", "p/d/dx", "p/dx")
+
+
+def test_an_object_that_a_manifest_names_twice_is_one_file() -> None:
+    assert placed("d/", "d/x", "d/x") == ["x"]
 
 
 def test_a_name_that_no_file_can_have_is_refused() -> None:

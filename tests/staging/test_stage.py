@@ -7,11 +7,11 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import pytest
-from staging_bench import KEY, SPEC, a_channel, an_output, files, tree
+from staging_bench import KEY, SPEC, TWO_HOSTS, a_channel, an_output, files, tree
 
 from localpipe.core.jobspec import Access, HostSpec, InputMode, MetricDefinition, Mount, TextFile
 from localpipe.core.names import S3Uri
-from localpipe.errors import InputNotFound, JobFailed, NotSupported
+from localpipe.errors import InputNotFound, JobFailed
 from localpipe.staging import Stager
 from localpipe.store import LocalStore
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 VIEW = PurePosixPath("/opt/ml/input/data/train")
 
 
-def shown(staged: StagedJob) -> list[tuple[str, str, str]]:
-    """The mounts: container directory, host directory from the attempt's, access."""
+def shown(staged: StagedJob, host: int = 0) -> list[tuple[str, str, str]]:
+    """The mounts of a host: container directory, host directory from the attempt's, access."""
     return [
         (str(m.container_dir), m.host_dir.relative_to(staged.attempt_dir).as_posix(), m.access.value)
-        for m in staged.hosts[0].mounts
+        for m in staged.hosts[host].mounts
     ]
 
 
@@ -71,7 +71,7 @@ def test_a_file_channel_is_copied_where_the_runner_has_no_overlays(bench: Bench)
     staged = bench.stage(channels=(a_channel("s3://b/data"),))
     directory = bench.root / "opt/ml/input/data/train"
     assert tree(directory) == {"a": "A", "x": None, "x/b": "B"}
-    assert shown(staged) == [("/opt/ml", "root/opt/ml", "writable")]
+    assert shown(staged) == [("/opt/ml", "algo-1/root/opt/ml", "writable")]
     (directory / "a").write_text("changed")
     (directory / "x" / "b").unlink()
     assert bench.objects() == {"data/a": "A", "data/x/b": "B"}
@@ -82,7 +82,7 @@ def test_a_file_channel_is_a_linked_view_where_the_runner_has_overlays(bench: Be
     bench.put({"data/a": "A"})
     staged = bench.stage(channels=(a_channel("s3://b/data"),), overlays=True)
     assert shown(staged) == [
-        ("/opt/ml", "root/opt/ml", "writable"),
+        ("/opt/ml", "algo-1/root/opt/ml", "writable"),
         ("/opt/ml/input/data/train", "views/train", "overlay"),
     ]
     linked = bench.attempt_dir / "views/train/a"
@@ -176,7 +176,7 @@ def test_an_output_inside_an_overlaid_input_is_written_beside_the_copied_input(b
         outputs=(an_output("/opt/ml/input/data/train/out", "s3://b/out"),),
         overlays=True,
     )
-    assert shown(staged) == [("/opt/ml", "root/opt/ml", "writable")]
+    assert shown(staged) == [("/opt/ml", "algo-1/root/opt/ml", "writable")]
     assert tree(bench.root / "opt/ml/input/data/train") == {"a": "A", "out": None, "out/old": "O"}
 
 
@@ -187,7 +187,7 @@ def test_an_input_inside_an_output_is_copied_into_it(bench: Bench) -> None:
         outputs=(an_output("/opt/ml/out", "s3://b/out"),),
         overlays=True,
     )
-    assert shown(staged) == [("/opt/ml", "root/opt/ml", "writable")]
+    assert shown(staged) == [("/opt/ml", "algo-1/root/opt/ml", "writable")]
     assert tree(bench.root / "opt/ml/out") == {"in": None, "in/a": "A"}
 
 
@@ -198,9 +198,9 @@ def test_an_output_inside_a_fast_file_input_is_a_mount_on_top_of_it(bench: Bench
         outputs=(an_output("/opt/ml/input/data/train/out/deep", "s3://b/out"),),
     )
     assert shown(staged) == [
-        ("/opt/ml", "root/opt/ml", "writable"),
+        ("/opt/ml", "algo-1/root/opt/ml", "writable"),
         ("/opt/ml/input/data/train", "views/train", "read-only"),
-        ("/opt/ml/input/data/train/out/deep", "root/opt/ml/input/data/train/out/deep", "writable"),
+        ("/opt/ml/input/data/train/out/deep", "algo-1/root/opt/ml/input/data/train/out/deep", "writable"),
     ]
     assert tree(bench.attempt_dir / "views/train") == {"a": "A", "out": None, "out/deep": None}
 
@@ -266,11 +266,6 @@ def test_a_metric_whose_regex_is_none_is_refused_before_the_start(bench: Bench) 
         bench.stage(metrics=(MetricDefinition(name="loss", regex="loss=("),))
 
 
-def test_several_hosts_are_refused(bench: Bench) -> None:
-    with pytest.raises(NotSupported, match="A job of 2 hosts is not supported"):
-        bench.stage(hosts=(HostSpec(name="algo-1", files=()), HostSpec(name="algo-2", files=())))
-
-
 def test_the_remains_of_a_crashed_attempt_are_removed(bench: Bench) -> None:
     bench.put({"data/a": "A"})
     spec = replace(SPEC, channels=(a_channel("s3://b/data"),), outputs=(an_output("/opt/ml/model", "s3://b/m"),))
@@ -300,3 +295,64 @@ def test_mounts_name_host_directories_that_exist(bench: Bench) -> None:
         host_dir=bench.attempt_dir / "views/train", container_dir=VIEW, access=Access.OVERLAY
     )
     assert all(mount.host_dir.is_dir() for mount in staged.hosts[0].mounts)
+
+
+# Several hosts
+
+
+def test_each_host_has_its_own_files_and_log_and_all_share_a_view(bench: Bench) -> None:
+    bench.put({"data/a": "A"})
+    path = PurePosixPath("/opt/ml/input/config/me.json")
+    hosts = tuple(HostSpec(name=name, files=(TextFile(container_path=path, text=name),)) for name in ("algo-1", "algo-2"))
+    staged = bench.stage(hosts=hosts, channels=(a_channel("s3://b/data"),), overlays=True)
+    for index, name in enumerate(("algo-1", "algo-2")):
+        assert shown(staged, index) == [
+            ("/opt/ml", f"{name}/root/opt/ml", "writable"),
+            (str(VIEW), "views/train", "overlay"),
+        ]
+        assert (bench.root_of(name) / "opt/ml/input/config/me.json").read_text() == name
+        assert staged.hosts[index].log_file == bench.attempt_dir / "logs" / f"{name}.log"
+    assert files(bench.attempt_dir / "views/train") == {"a": "A"}
+
+
+def test_a_copied_channel_is_each_host_s_own(bench: Bench) -> None:
+    bench.put({"data/a": "A"})
+    bench.stage(hosts=TWO_HOSTS, channels=(a_channel("s3://b/data"),))
+    bench.write(f"{VIEW}/a", "changed")
+    assert [(bench.root_of(host) / "opt/ml/input/data/train/a").read_text() for host in ("algo-1", "algo-2")] == [
+        "changed",
+        "A",
+    ]
+
+
+@pytest.mark.assumed
+@pytest.mark.parametrize("overlays", [True, False])
+def test_a_sharded_channel_gives_each_host_its_objects_in_turn(bench: Bench, *, overlays: bool) -> None:
+    bench.put({f"data/{name}": name for name in ("a", "b", "sub/c", "sub/d", "sub/e")})
+    staged = bench.stage(hosts=TWO_HOSTS, channels=(a_channel("s3://b/data", sharded=True),), overlays=overlays)
+    directories = [
+        bench.attempt_dir / name / "views/train" if overlays else bench.root_of(name) / "opt/ml/input/data/train"
+        for name in ("algo-1", "algo-2")
+    ]
+    assert [sorted(files(directory)) for directory in directories] == [["a", "sub/c", "sub/e"], ["b", "sub/d"]]
+    assert {mount.host_dir for host in staged.hosts for mount in host.mounts} >= (set(directories) if overlays else set())
+
+
+@pytest.mark.assumed
+def test_a_host_without_a_share_has_an_empty_directory(bench: Bench) -> None:
+    bench.put({"data/sub/a": "A"})
+    bench.stage(hosts=TWO_HOSTS, channels=(a_channel("s3://b/data", sharded=True),))
+    assert tree(bench.root_of("algo-2") / "opt/ml/input/data/train") == {}
+
+
+def test_a_channel_of_some_hosts_is_shared_among_them_alone(bench: Bench) -> None:
+    bench.put({f"data/{name}": name for name in "abc"})
+    hosts = (*TWO_HOSTS, HostSpec(name="algo-3", files=()))
+    channel = a_channel("s3://b/data", sharded=True, hosts=frozenset({"algo-2", "algo-3"}))
+    staged = bench.stage(hosts=hosts, channels=(channel,), overlays=True)
+    assert [len(host.mounts) for host in staged.hosts] == [1, 2, 2]
+    assert not (bench.root / "opt/ml/input").exists()
+    assert [sorted(files(bench.attempt_dir / name / "views/train")) for name in ("algo-2", "algo-3")] == [
+        ["a", "c"],
+        ["b"],
+    ]

@@ -1,0 +1,175 @@
+"""Training jobs: `JobResult` → DescribeTrainingJob response."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from localpipe.core.jobspec import JobEnd
+from localpipe.jobs.artifacts import MODEL_PUBLISHED_ON, model_artifacts
+from localpipe.jobs.requests import REASON_LIMIT, echoed, platform_reason
+from localpipe.jobs.training import with_defaults
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from localpipe.core import JSON
+    from localpipe.core.jobspec import JobResult, JobSpec
+    from localpipe.core.names import Identity
+
+_ECHOED = (
+    *("HyperParameters", "RoleArn", "ResourceConfig", "VpcConfig", "Environment", "ExperimentConfig", "RetryStrategy"),
+    "CheckpointConfig",
+    *(
+        "DebugHookConfig",
+        "DebugRuleConfigurations",
+        "TensorBoardOutputConfig",
+        "ProfilerConfig",
+        "ProfilerRuleConfigurations",
+    ),
+    *("RemoteDebugConfig", "InfraCheckConfig", "MlflowConfig", "ModelPackageConfig"),
+)
+
+_STARTING = "Preparing the instances for training"
+
+# TrainingJobStatus and SecondaryStatus. Follows: containers.md 2.11.
+_STATUS: Mapping[JobEnd, tuple[str, str]] = {
+    JobEnd.COMPLETED: ("Completed", "Completed"),
+    JobEnd.FAILED: ("Failed", "Failed"),
+    JobEnd.STOPPED: ("Stopped", "Stopped"),
+    JobEnd.TIMED_OUT: ("Stopped", "MaxRuntimeExceeded"),
+    JobEnd.REFUSED: ("Failed", "Failed"),
+    JobEnd.LOST: ("Failed", "Failed"),
+    JobEnd.UNPUBLISHED: ("Failed", "Failed"),
+}
+
+
+def describe_training_job(request: JSON, spec: JobSpec, result: JobResult, identity: Identity) -> JSON:
+    """DescribeTrainingJob of a job that ended: the request with its defaults, and what came of it.
+
+    Follows: containers.md 2.11, 2.13, 2.14.
+    """
+    request = with_defaults(request, identity)
+    status, secondary_status = _STATUS[result.end]
+    reason = failure_reason(result)
+    return {
+        "TrainingJobName": spec.job_name,
+        "TrainingJobArn": spec.job_arn,
+        "TrainingJobStatus": status,
+        "SecondaryStatus": secondary_status,
+        **({"FailureReason": reason} if reason is not None else {}),
+        "ModelArtifacts": {"S3ModelArtifacts": model_artifacts(spec)},
+        "AlgorithmSpecification": _described_algorithm(request, spec),
+        "InputDataConfig": request["InputDataConfig"],
+        "OutputDataConfig": request["OutputDataConfig"],
+        "StoppingCondition": request["StoppingCondition"],
+        "EnableNetworkIsolation": request["EnableNetworkIsolation"],
+        "EnableInterContainerTrafficEncryption": request["EnableInterContainerTrafficEncryption"],
+        "EnableManagedSpotTraining": request["EnableManagedSpotTraining"],
+        **echoed(request, _ECHOED),
+        **_warm_pool(request),
+        "CreationTime": result.created_at,
+        **_training_times(result),
+        "LastModifiedTime": result.ended_at,
+        "SecondaryStatusTransitions": _transitions(result, secondary_status, reason),
+        "FinalMetricDataList": _final_metrics(result),
+        "ProfilingStatus": _profiling_status(request),
+        "DebugRuleEvaluationStatuses": [],
+        "ProfilerRuleEvaluationStatuses": [],
+    }
+
+
+def failure_reason(result: JobResult) -> str | None:
+    """The job's FailureReason, None unless it failed: at most 1024 characters, of which the exit code is never cut.
+
+    Follows: containers.md 2.11.
+    """
+    if result.end is JobEnd.REFUSED:
+        return f"ClientError: {result.detail}"[:REASON_LIMIT]
+    if result.end in (JobEnd.LOST, JobEnd.UNPUBLISHED):
+        return platform_reason(result)
+    if result.end is not JobEnd.FAILED:
+        return None
+    exit_code = f", exit code: {result.exit_code}"
+    return f"AlgorithmError: {_failure_text(result)}"[: REASON_LIMIT - len(exit_code)] + exit_code
+
+
+def _failure_text(result: JobResult) -> str:
+    if result.failure:
+        return result.failure
+    if result.out_of_memory:  # UNVERIFIED: the service's text is not recorded. containers.md 7 no. 7
+        return "The container ran out of memory and was killed"
+    return result.detail.removesuffix(".")
+
+
+def _described_algorithm(request: JSON, spec: JobSpec) -> JSON:
+    metrics = [{"Name": metric.name, "Regex": metric.regex} for metric in spec.metrics]
+    return {
+        "EnableSageMakerMetricsTimeSeries": False,
+        **request["AlgorithmSpecification"],
+        **({"MetricDefinitions": metrics} if metrics else {}),
+    }
+
+
+def _training_times(result: JobResult) -> dict[str, JSON]:
+    """Start, end and whole seconds (at least one) of a job that started; nothing of one that did not."""
+    if result.started_at is None:
+        return {"TrainingEndTime": result.ended_at}
+    seconds = max(1, math.ceil(result.ended_at - result.started_at))
+    return {
+        "TrainingStartTime": result.started_at,
+        "TrainingEndTime": result.ended_at,
+        "TrainingTimeInSeconds": seconds,
+        "BillableTimeInSeconds": seconds,
+    }
+
+
+def _warm_pool(request: JSON) -> dict[str, JSON]:
+    """WarmPoolStatus where a warm pool is asked for: none is kept. Follows: containers.md 2.14."""
+    wanted = request["ResourceConfig"].get("KeepAlivePeriodInSeconds")
+    return {"WarmPoolStatus": {"Status": "Terminated", "ResourceRetainedBillableTimeInSeconds": 0}} if wanted else {}
+
+
+def _transitions(result: JobResult, last: str, reason: str | None) -> list[JSON]:
+    """SecondaryStatusTransitions; inputs are made ready before the container starts. Follows: containers.md 2.11."""
+    messages = {
+        "Completed": "Training job completed",
+        "Stopped": "Training job stopped",
+        "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
+        "Failed": reason or "",
+    }
+    created, started, ended = result.created_at, result.started_at, result.ended_at
+    rows = [
+        ("Starting", created, created, _STARTING),
+        ("Downloading", created, ended if started is None else started, "Downloading input data"),
+        *_runs(result),
+        *([("Stopping", ended, ended, "Stopping the training job")] if result.end is JobEnd.STOPPED else []),
+        *([("Uploading", ended, ended, "Uploading generated training model")] if result.end in MODEL_PUBLISHED_ON else []),
+        (last, ended, ended, messages[last]),
+    ]
+    return [
+        {"Status": status, "StartTime": start, "EndTime": end, "StatusMessage": message}
+        for status, start, end, message in rows
+    ]
+
+
+def _runs(result: JobResult) -> Iterator[tuple[str, float, float, str]]:
+    """Each run of the containers; one that follows an internal fault begins with Starting."""
+    if result.started_at is None:
+        return
+    begins = (result.started_at, *result.restarted_at)
+    for begin, end in zip(begins, (*result.restarted_at, result.ended_at), strict=True):
+        if begin in result.restarted_at:
+            yield "Starting", begin, begin, _STARTING
+        yield "Training", begin, end, "Training image download completed. Training in progress."
+
+
+def _final_metrics(result: JobResult) -> list[JSON]:
+    """FinalMetricDataList. Follows: containers.md 2.13."""
+    return [{"MetricName": metric.name, "Value": metric.value, "Timestamp": metric.at} for metric in result.metrics]
+
+
+def _profiling_status(request: JSON) -> str:
+    """Whether a profiler is configured; none runs here. Follows: containers.md 2.14."""
+    config = request.get("ProfilerConfig")
+    return "Disabled" if config is None or config.get("DisableProfiler", False) else "Enabled"

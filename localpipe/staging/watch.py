@@ -1,0 +1,64 @@
+"""What happens in directories, told by the operating system. Imports watchdog, so it is imported only where it is needed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+Follow: TypeAlias = "Callable[[Path], None]"
+"""Called, in one thread, with what has been written, made, moved (both paths) or deleted."""
+
+# Where the system tells that a writer closes a file, only that counts: half of a file is not written.
+_WRITTEN: tuple[type[FileSystemEvent], ...] = (
+    (FileClosedEvent,) if sys.platform == "linux" else (FileCreatedEvent, FileModifiedEvent)
+)
+_TELLING = (*_WRITTEN, FileMovedEvent, FileDeletedEvent, DirCreatedEvent, DirMovedEvent, DirDeletedEvent)
+
+
+@contextmanager
+def watching(directories: Iterable[tuple[Path, Follow]]) -> Iterator[None]:
+    """Follow what happens below directories, symbolic links left alone, until the block is left.
+
+    What happens last may never be told. Raises OSError if the machine watches no more directories.
+    """
+    observer = Observer()
+    for directory, follow in directories:
+        observer.schedule(_Handler(follow), str(directory), recursive=True)
+    try:
+        observer.start()
+        yield
+    finally:
+        observer.stop()
+        if observer.is_alive():
+            observer.join()
+
+
+class _Handler(FileSystemEventHandler):
+    def __init__(self, follow: Follow) -> None:
+        self._follow = follow
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        if isinstance(event, _TELLING):
+            for path in (event.src_path, event.dest_path):
+                if path:
+                    self._follow(Path(os.fsdecode(path)))

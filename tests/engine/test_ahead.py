@@ -1,0 +1,96 @@
+"""Containers that are made before their inputs are there."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+import pytest
+from support import PROCESSING, output_of, pipeline, processing
+
+from localpipe.core.jobspec import JobExit
+from localpipe.runners.scripted import ScriptedContainer, ScriptedRunner
+
+if TYPE_CHECKING:
+    from localpipe.core import JSON
+    from localpipe.core.jobspec import StagedJob
+    from localpipe.core.ports import Prepared
+    from localpipe.service.executions import PipelineExecution
+
+Run = Callable[..., "PipelineExecution"]
+
+
+class Announcing(ScriptedRunner):
+    """Tells when a step's job has been prepared, and remembers which preparations were taken back."""
+
+    def __init__(self, **behaviours: Callable[[ScriptedContainer], JobExit | int]) -> None:
+        super().__init__(behaviours, prepares_ahead=True)
+        self.announced = {name: threading.Event() for name in ("A", "B")}
+        self.jobs: list[StagedJob] = []
+
+    def prepare(self, job: StagedJob) -> Prepared:  # type: ignore[override]  # what a runner gives is a Prepared
+        self.jobs.append(job)
+        prepared = super().prepare(job)
+        self.announced[job.key.step].set()
+        return prepared
+
+
+def chain(**arguments: JSON) -> JSON:
+    """A, then B, which reads what A wrote."""
+    second = processing("B", inputs={"data": output_of("A", "out")}, outputs=("out",))
+    second["Arguments"] |= arguments
+    return pipeline(processing("A", outputs=("out",)), second)
+
+
+def writes(container: ScriptedContainer) -> int:
+    container.write(PurePosixPath(PROCESSING) / "out" / "file", "x")
+    return 0
+
+
+def test_the_next_container_is_made_while_its_input_is_being_made(run: Run) -> None:
+    made_in_time = []
+
+    def first(container: ScriptedContainer) -> int:
+        made_in_time.append(runner.announced["B"].wait(30))
+        return writes(container)
+
+    runner = Announcing(A=first)
+    assert run(chain(), runner).status == "Succeeded"
+    assert made_in_time == [True]
+    assert [job.key.step for job in runner.jobs] == ["A", "B"]
+
+
+@pytest.mark.parametrize(
+    "argument", [output_of("A", "out"), {"Std:Join": {"On": "/", "Values": [output_of("A", "out"), "file"]}}]
+)
+def test_nothing_is_made_ahead_of_a_command_that_is_not_known_yet(run: Run, argument: JSON) -> None:
+    application = {**processing("B")["Arguments"]["AppSpecification"], "ContainerArguments": [argument]}
+    runner = Announcing(A=writes)
+    assert run(chain(AppSpecification=application), runner).status == "Succeeded"
+    assert [job.key.step for job in runner.jobs] == ["A", "B"]
+    assert "s3://bucket/A/out" in (runner.jobs[1].arguments or ("",))[0]
+
+
+def test_a_container_that_was_foreseen_wrongly_is_made_again(run: Run) -> None:
+    def first(container: ScriptedContainer) -> int:
+        runner.announced["B"].wait(30)
+        return writes(container)
+
+    runner = Announcing(A=first)
+    ended = run(chain(Environment={"NOW": {"Get": "Execution.CurrentDateTime"}}), runner)
+    assert ended.status == "Succeeded"
+    made = [job.environment["NOW"] for job in runner.jobs if job.key.step == "B"]
+    assert len(made) == len(set(made))
+
+
+def test_a_container_made_ahead_of_a_step_that_never_runs_does_no_harm(run: Run) -> None:
+    def first(container: ScriptedContainer) -> int:
+        del container
+        assert runner.announced["B"].wait(30)
+        return 1
+
+    runner = Announcing(A=first)
+    assert run(chain(), runner).status == "Failed"
+    assert [key.step for key in runner.started] == ["A"]
