@@ -1,12 +1,14 @@
-"""One job's container: made from a staged job or found by its labels, followed to its end, removed."""
+"""The containers of one job: made from a staged job or found by their labels, followed to their end, removed."""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -14,11 +16,12 @@ from localpipe.core.jobspec import Access, JobExit, Mount
 from localpipe.core.names import AttemptKey
 from localpipe.errors import NotSupported
 from localpipe.runners._docker_errors import engine_errors, gone_is_fine, not_executed
-from localpipe.runners._docker_lines import SHM_SIZE
-from localpipe.runners._docker_mounts import api_mounts
+from localpipe.runners._docker_mounts import api_mounts, make_bind_sources, make_overlay_dirs
+from localpipe.runners._docker_network import make_network, network_name, remove_network
 from localpipe.runners._docker_reclaim import ReclaimHelper, has_foreign, rewrite_owner, take_as_root
 from localpipe.runners._docker_stream import AttachedStream, kept_output
 from localpipe.runners._never_ran import never_ran
+from localpipe.runners._shared_fate import SharedFate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,17 +30,27 @@ if TYPE_CHECKING:
     from docker import APIClient
 
     from localpipe.core import JSON
-    from localpipe.core.jobspec import StagedJob
+    from localpipe.core.jobspec import StagedHost, StagedJob
     from localpipe.core.ports import Running
     from localpipe.runners._docker_engine import EngineFacts
+    from localpipe.runners._docker_network import JobNetwork
 
 _HOME, _EXECUTION, _STEP, _ATTEMPT = "localpipe.home", "localpipe.execution", "localpipe.step", "localpipe.attempt"
-_ATTEMPT_DIR, _LOG_FILE = "localpipe.attempt-dir", "localpipe.log-file"
+_HOST, _HOSTS = "localpipe.host", "localpipe.hosts"  # which of the job's hosts, from 0, and how many there are
+_SCRATCH, _LOG_FILE = "localpipe.scratch", "localpipe.log-file"
 _LOG_OPTIONS = {"max-size": "1000g", "max-file": "1", "compress": "false"}  # the engine's copy is never cut
 _NEVER_STARTED, _RUNNING = "created", "running"
+_NANO, _ALL = 1_000_000_000, -1
 _KILLED = 137  # 128 + SIGKILL, which is also how the kernel ends a process when memory runs out
-OVERLAYS_DIR, REPEAT_DIR = "overlays", "repeat-overlays"
-"""Where in an attempt's directory overlay mounts keep what is written: by the job itself, and by a person who repeats it."""
+_OVERLAYS_DIR = "overlays"
+
+
+@dataclass(frozen=True)
+class LocalImage:
+    """An image that the engine has. `platform`: the one to run it as (`linux/amd64`), None for the engine's own."""
+
+    name: str
+    platform: str | None
 
 
 @dataclass(frozen=True)
@@ -53,6 +66,10 @@ class DockerEngine:
         """The home's containers with these labels, whatever their state, in the shape of the engine's list."""
         wanted = {_HOME: str(self.home), **labels}
         return list(self.api.containers(all=True, filters={"label": [f"{name}={value}" for name, value in wanted.items()]}))
+
+    def networks(self) -> list[JSON]:
+        """The networks of the home's jobs of several hosts."""
+        return list(self.api.networks(filters={"label": f"{_HOME}={self.home}"}))
 
     def remove(self, container: str) -> None:
         """Remove a container and its volumes, whatever it does; one that is not there is no error."""
@@ -71,54 +88,102 @@ class DockerEngine:
 
 
 def attempt_labels(key: AttemptKey) -> dict[str, str]:
-    """The labels, besides the home's, by which an attempt's container is found."""
+    """The labels, besides the home's, by which what belongs to an attempt is found."""
     return {_EXECUTION: key.execution_id, _STEP: key.step, _ATTEMPT: str(key.attempt)}
 
 
-def create(engine: DockerEngine, job: StagedJob, image: str) -> str:
-    """Create the container of a one-host job and return its id. Raises what `engine_errors` makes of trouble."""
-    from docker.types import LogConfig
+def prepare(engine: DockerEngine, job: StagedJob, image: LocalImage) -> PreparedContainer | PreparedHosts:
+    """Create the job's containers, and the network of several. Raises what `engine_errors` makes of trouble."""
+    if len(job.hosts) == 1:
+        return PreparedContainer(engine, job, job.hosts[0], _create(engine, job, 0, image))
+    names, labels = [host.name for host in job.hosts], {_HOME: str(engine.home), **attempt_labels(job.key)}
+    with engine_errors(job.image_uri, "given a network"):
+        network = make_network(engine.api, job.key, names, labels, isolated=job.network_isolated)
+    with ExitStack() as on_failure:
+        on_failure.callback(remove_network, engine.api, network.name)
+        hosts = []
+        for index, host in enumerate(job.hosts):
+            hosts.append(PreparedContainer(engine, job, host, _create(engine, job, index, image, network)))
+            on_failure.callback(hosts[-1].remove)
+        on_failure.pop_all()
+    return PreparedHosts(engine, job, hosts)
 
-    host, api = job.hosts[0], engine.api
+
+def _create(engine: DockerEngine, job: StagedJob, index: int, image: LocalImage, network: JobNetwork | None = None) -> str:
+    """Create the container of one host and return its id. What it is given need not be there before the start."""
+    host, api = job.hosts[index], engine.api
     labels = {
         _HOME: str(engine.home),
         **attempt_labels(job.key),
-        _ATTEMPT_DIR: str(job.attempt_dir),
+        _HOST: str(index),
+        _HOSTS: str(len(job.hosts)),
+        _SCRATCH: str(_scratch_dir(job, host)),
         _LOG_FILE: str(host.log_file),
     }
-    network = {"network_mode": "none", "extra_hosts": {host.name: "127.0.0.1"}} if job.network_isolated else {}
-    host_config = api.create_host_config(
-        mounts=api_mounts(host.mounts, job.attempt_dir / OVERLAYS_DIR, labels),
-        shm_size=SHM_SIZE,
-        init=False,  # the entrypoint is the first process and gets the signals (containers.md section 0)
-        log_config=LogConfig(type="local", config=_LOG_OPTIONS),
-        **network,
-    )
     with engine_errors(job.image_uri, "created"):
+        make_bind_sources(host.mounts)
         created = api.create_container(
-            image,
+            image.name,
             entrypoint=None if job.entrypoint is None else list(job.entrypoint),
             command=None if job.arguments is None else list(job.arguments),
             environment=dict(job.environment),
             hostname=host.name,
             labels=labels,
-            host_config=host_config,
+            platform=image.platform,
+            host_config=_host_config(engine, job, host, labels, network),
+            networking_config=None if network is None else _place_in(api, network, host),
         )
     return str(created["Id"])
+
+
+def _host_config(
+    engine: DockerEngine, job: StagedJob, host: StagedHost, labels: Mapping[str, str], network: JobNetwork | None
+) -> JSON:
+    from docker.types import DeviceRequest, LogConfig
+
+    limits = job.limits
+    return engine.api.create_host_config(
+        mounts=api_mounts(host.mounts, _scratch_dir(job, host), labels),
+        shm_size=limits.shared_memory_bytes,
+        mem_limit=limits.memory_bytes,
+        memswap_limit=limits.memory_bytes,  # what does not fit ends the job, as on the service, instead of being swapped
+        nano_cpus=None if limits.cpus is None else int(limits.cpus * _NANO),
+        device_requests=[DeviceRequest(count=_ALL, capabilities=[["gpu"]])] if limits.gpus else None,
+        init=False,  # the entrypoint is the first process and gets the signals (containers.md section 0)
+        log_config=LogConfig(type="local", config=_LOG_OPTIONS),
+        **_network_options(job, host, network),
+    )
+
+
+def _network_options(job: StagedJob, host: StagedHost, network: JobNetwork | None) -> JSON:
+    if network is not None:
+        return {"network_mode": network.name, "extra_hosts": dict(network.others(host.name))}
+    return {"network_mode": "none", "extra_hosts": {host.name: "127.0.0.1"}} if job.network_isolated else {}
+
+
+def _place_in(api: APIClient, network: JobNetwork, host: StagedHost) -> JSON:
+    endpoint = api.create_endpoint_config(ipv4_address=network.addresses[host.name])
+    return api.create_networking_config({network.name: endpoint})
+
+
+def _scratch_dir(job: StagedJob, host: StagedHost) -> Path:
+    """Where a host's overlay mounts keep what the job writes to them."""
+    return job.attempt_dir / _OVERLAYS_DIR / host.name
 
 
 class PreparedContainer:
     """A container that exists and does not run. Mutable: `start` may be called once."""
 
-    def __init__(self, engine: DockerEngine, job: StagedJob, container: str) -> None:
-        self._engine, self._job, self._container = engine, job, container
+    def __init__(self, engine: DockerEngine, job: StagedJob, host: StagedHost, container: str) -> None:
+        self._engine, self._job, self._host, self._container = engine, job, host, container
 
     def start(self) -> Running:
         """Start it, its output being read from the first byte. Raises JobFailed."""
         from docker.errors import APIError
 
-        api, host = self._engine.api, self._job.hosts[0]
+        api, host, scratch = self._engine.api, self._host, _scratch_dir(self._job, self._host)
         with engine_errors(self._job.image_uri, "started"), ExitStack() as on_failure:
+            make_overlay_dirs(host.mounts, scratch)
             stream = on_failure.enter_context(closing(AttachedStream(api, self._container)))
             try:
                 api.start(self._container)
@@ -127,15 +192,40 @@ class PreparedContainer:
                     return never_ran(why, host.log_file, self.remove)
                 raise
             on_failure.pop_all()
-        output, attempt_dir = _output(stream), self._job.attempt_dir
-        return RunningContainer(
-            self._engine, self._container, output=output, log_file=host.log_file, attempt_dir=attempt_dir
-        )
+        output = _output(stream)
+        return RunningContainer(self._engine, self._container, output=output, log_file=host.log_file, scratch=scratch)
 
     def remove(self) -> None:
         """Remove the container."""
         with engine_errors(self._job.image_uri, "removed"):
             self._engine.remove(self._container)
+
+
+class PreparedHosts:
+    """The containers of a job of several hosts, in a network of their own. Mutable: `start` may be called once."""
+
+    def __init__(self, engine: DockerEngine, job: StagedJob, hosts: Sequence[PreparedContainer]) -> None:
+        self._engine, self._job, self._hosts = engine, job, tuple(hosts)
+
+    def start(self) -> Running:
+        """Start all at once. Raises JobFailed if one cannot be started; then none is left."""
+        with ThreadPoolExecutor(len(self._hosts)) as threads:
+            starting = [threads.submit(host.start) for host in self._hosts]
+        if failure := next(filter(None, (start.exception() for start in starting)), None):
+            self.remove()
+            raise failure
+        return SharedFate([start.result() for start in starting], partial(_remove_network, self._engine, self._job.key))
+
+    def remove(self) -> None:
+        """Remove the containers and their network."""
+        for host in self._hosts:
+            host.remove()
+        _remove_network(self._engine, self._job.key)
+
+
+def _remove_network(engine: DockerEngine, key: AttemptKey) -> None:
+    with engine_errors("", "removed"):
+        remove_network(engine.api, network_name(key))
 
 
 @contextmanager
@@ -144,25 +234,29 @@ def _output(stream: AttachedStream) -> Iterator[Iterable[bytes]]:
         yield stream.output()
 
 
-def find(engine: DockerEngine, key: AttemptKey) -> RunningContainer | None:
-    """The attempt's container; those that were made and never started are removed."""
+def find(engine: DockerEngine, key: AttemptKey) -> Running | None:
+    """The attempt's job; one of which not every host was started, or not every one is left, is removed."""
     with engine_errors("", "looked for"):
-        found = engine.containers(attempt_labels(key))
-        started = next((container for container in found if container["State"] != _NEVER_STARTED), None)
+        found = sorted(engine.containers(attempt_labels(key)), key=_host_index)
+        started = [container for container in found if container["State"] != _NEVER_STARTED]
+        if found and len(started) == int(found[0]["Labels"][_HOSTS]):
+            hosts = [_attach_again(engine, container) for container in started]
+            return hosts[0] if len(hosts) == 1 else SharedFate(hosts, partial(_remove_network, engine, key))
         for container in found:
-            if container is not started:
-                engine.remove(container["Id"])
-        return None if started is None else _attach_again(engine, started)
+            engine.remove(container["Id"])
+        remove_network(engine.api, network_name(key))
+        return None
 
 
 def running(engine: DockerEngine, key: AttemptKey) -> str | None:
-    """The id of the attempt's container, if it runs."""
+    """The id of the container of the attempt's first host, if it runs."""
     with engine_errors("", "looked for"):
-        return next((found["Id"] for found in engine.containers(attempt_labels(key)) if found["State"] == _RUNNING), None)
+        found = engine.containers({**attempt_labels(key), _HOST: "0"})
+        return next((container["Id"] for container in found if container["State"] == _RUNNING), None)
 
 
 def sweep(engine: DockerEngine, keep: Callable[[AttemptKey], bool]) -> int:
-    """Remove the home's containers whose attempt is not to be kept; how many there were."""
+    """Remove the home's jobs whose attempt is not to be kept; how many there were."""
     with engine_errors("", "removed"):
         dead = [container for container in engine.containers({}) if not keep(_key(container["Labels"]))]
         for container in dead:
@@ -170,7 +264,14 @@ def sweep(engine: DockerEngine, keep: Callable[[AttemptKey], bool]) -> int:
                 engine.remove(container["Id"])
             else:
                 _attach_again(engine, container).remove()
-    return len(dead)
+        for network in engine.networks():
+            if not keep(_key(network["Labels"])):
+                remove_network(engine.api, network["Id"])
+    return len({_key(container["Labels"]) for container in dead})
+
+
+def _host_index(container: JSON) -> int:
+    return int(container["Labels"][_HOST])
 
 
 def _key(labels: Mapping[str, str]) -> AttemptKey:
@@ -181,8 +282,8 @@ def _attach_again(engine: DockerEngine, container: JSON) -> RunningContainer:
     """Follow a container that an earlier process started; its log is written again from the engine's copy."""
     labels = container["Labels"]
     output = kept_output(engine.api, container["Id"])
-    log_file, attempt_dir = Path(labels[_LOG_FILE]), Path(labels[_ATTEMPT_DIR])
-    return RunningContainer(engine, container["Id"], output=output, log_file=log_file, attempt_dir=attempt_dir)
+    log_file, scratch = Path(labels[_LOG_FILE]), Path(labels[_SCRATCH])
+    return RunningContainer(engine, container["Id"], output=output, log_file=log_file, scratch=scratch)
 
 
 class RunningContainer:
@@ -195,9 +296,9 @@ class RunningContainer:
         *,
         output: AbstractContextManager[Iterable[bytes]],
         log_file: Path,
-        attempt_dir: Path,
+        scratch: Path,
     ) -> None:
-        self._engine, self._container, self._attempt_dir = engine, container, attempt_dir
+        self._engine, self._container, self._scratch = engine, container, scratch
         self._ended = threading.Event()
         self._exit: JobExit | None = None
         self._trouble: BaseException | None = None
@@ -220,8 +321,9 @@ class RunningContainer:
     def address(self, port: int) -> tuple[str, int]:
         """The container's own address. Raises NotSupported where there is none or it cannot be reached from here."""
         with engine_errors("", "looked up"):
-            host = self._engine.api.inspect_container(self._container)["NetworkSettings"]["IPAddress"]
-        if not host:
+            networks = self._engine.api.inspect_container(self._container)["NetworkSettings"]["Networks"]
+        host = next((network["IPAddress"] for network in networks.values() if network["IPAddress"]), None)
+        if host is None:
             raise NotSupported(f"Reaching port {port} of a job without a network", "Turn its network isolation off.")
         return host, port
 
@@ -255,9 +357,8 @@ class RunningContainer:
             for m in ended["Mounts"]
             if m["Type"] == "bind" and m["RW"]
         ]
-        overlays = self._attempt_dir / OVERLAYS_DIR
-        if not self._engine.reclaim([*(mount.host_dir for mount in written), overlays], ended["Image"]):
-            rewrite_owner(self._engine.api, self._container, written, self._attempt_dir)
+        if not self._engine.reclaim([*(mount.host_dir for mount in written), self._scratch], ended["Image"]):
+            rewrite_owner(self._engine.api, self._container, written, self._scratch)
 
 
 def _job_exit(state: JSON) -> JobExit:

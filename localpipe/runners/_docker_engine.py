@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _ANSWER_SECONDS = 10.0
 _DESKTOP_HOST = "host.docker.internal"
+_GPU_RUNTIME = "nvidia"
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+"""The kernel's names and those of images, where they differ."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +29,15 @@ class EngineFacts:
 
     `native`: its containers run on this machine's own kernel, so that a container's address can be reached from here and
     an overlay can be mounted. `gateway`: this machine's address on the containers' network; only native engines have one.
+    `architecture` is named as images name theirs. `gpus`: whether its containers can be given this machine's.
     """
 
     native: bool
     gateway: str
+    cpus: int
+    memory_bytes: int
+    architecture: str
+    gpus: bool
 
     @property
     def endpoint_host(self) -> str:
@@ -68,7 +76,14 @@ def _facts(address: EngineAddress, api: APIClient) -> EngineFacts:
     info = api.info()
     _check_kind(where, api, info)
     native = sys.platform == "linux" and info.get("OperatingSystem") != "Docker Desktop"
-    return EngineFacts(native=native, gateway=_gateway(where, api) if native else "")
+    return EngineFacts(
+        native=native,
+        gateway=_gateway(where, api) if native else "",
+        cpus=info["NCPU"],
+        memory_bytes=info["MemTotal"],
+        architecture=_ARCHITECTURES.get(info["Architecture"], info["Architecture"]),
+        gpus=_GPU_RUNTIME in info["Runtimes"],
+    )
 
 
 def _check_kind(where: str, api: APIClient, info: JSON) -> None:

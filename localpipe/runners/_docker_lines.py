@@ -12,10 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from localpipe.core.jobspec import StagedJob
-
-SHM_SIZE = "8g"
-"""PyTorch's loaders need more than Docker's 64 MB (containers.md 2.14); it is a limit, not taken from the start."""
+    from localpipe.core.jobspec import Limits, StagedJob
+    from localpipe.runners._docker_container import LocalImage
 
 
 def exec_line(container: str, command: Sequence[str], *, terminal: bool) -> list[str]:
@@ -23,10 +21,10 @@ def exec_line(container: str, command: Sequence[str], *, terminal: bool) -> list
     return ["docker", "exec", _interactive(terminal=terminal), container, *command]
 
 
-def shell_line(job: StagedJob, image: str, command: Sequence[str], scratch: Path, *, terminal: bool) -> CommandLine:
+def shell_line(job: StagedJob, image: LocalImage, command: Sequence[str], scratch: Path, *, terminal: bool) -> CommandLine:
     """Run a program in a new container of the job, in place of its own."""
-    options = _run_options(job, job.environment, scratch)
-    argv = ("docker", "run", "--rm", _interactive(terminal=terminal), *options, "--entrypoint", command[0], image)
+    options = _run_options(job, image, job.environment, scratch)
+    argv = ("docker", "run", "--rm", _interactive(terminal=terminal), *options, "--entrypoint", command[0], image.name)
     secrets = {name: value for name, value in job.environment.items() if name in CREDENTIALS}
     return CommandLine(argv=(*argv, *command[1:]), environment=secrets)
 
@@ -36,16 +34,18 @@ def _interactive(*, terminal: bool) -> str:
     return "-it" if terminal else "-i"
 
 
-def repeat_line(job: StagedJob, image: str, scratch: Path) -> str:
-    """Run the job's container again, by hand. Credentials are left out: they were of that run alone."""
-    options = _run_options(job, without_credentials(job.environment), scratch)
-    return on_one_line(["docker", "run", "--rm", *options, *_entrypoint(job, image)])
+def repeat_line(job: StagedJob, image: LocalImage, scratch: Path) -> str:
+    """Run the job's first container again, by hand. Credentials are left out: they were of that run alone."""
+    options = _run_options(job, image, without_credentials(job.environment), scratch)
+    return on_one_line(["docker", "run", "--rm", *options, *_entrypoint(job, image.name)])
 
 
-def _run_options(job: StagedJob, environment: Mapping[str, str], scratch: Path) -> list[str]:
+def _run_options(job: StagedJob, image: LocalImage, environment: Mapping[str, str], scratch: Path) -> list[str]:
     """Credentials are named only: `docker` takes their values from its own environment."""
     host = job.hosts[0]
-    options = ["--hostname", host.name, "--shm-size", SHM_SIZE]
+    options = ["--hostname", host.name, *_limits(job.limits)]
+    if image.platform:
+        options += ["--platform", image.platform]
     if job.network_isolated:
         options += ["--network", "none", "--add-host", f"{host.name}:127.0.0.1"]
     for value in option_mounts(host.mounts, scratch):
@@ -53,6 +53,13 @@ def _run_options(job: StagedJob, environment: Mapping[str, str], scratch: Path) 
     for name, value in sorted(environment.items()):
         options += ["--env", name if name in CREDENTIALS else f"{name}={value}"]
     return options
+
+
+def _limits(limits: Limits) -> list[str]:
+    given = {"--shm-size": limits.shared_memory_bytes, "--memory": limits.memory_bytes, "--memory-swap": limits.memory_bytes}
+    options = [word for option, size in given.items() if size is not None for word in (option, str(size))]
+    options += [] if limits.cpus is None else ["--cpus", f"{limits.cpus:g}"]
+    return [*options, "--gpus", "all"] if limits.gpus else options
 
 
 def _entrypoint(job: StagedJob, image: str) -> list[str]:

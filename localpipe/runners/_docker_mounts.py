@@ -29,8 +29,16 @@ def can_overlay(path: Path) -> bool:
     return not _OPTION_CHARACTERS & set(str(path))
 
 
+def make_bind_sources(mounts: Iterable[Mount]) -> None:
+    """Make the directories that are bound into a container: the engine refuses to create one without them."""
+    for mount in mounts:
+        if mount.access is not Access.OVERLAY:
+            mount.host_dir.mkdir(parents=True, exist_ok=True)
+
+
 def make_overlay_dirs(mounts: Iterable[Mount], scratch: Path) -> None:
-    """Make the directories below `scratch` that receive what is written to overlay mounts."""
+    """Make `scratch` and the directories below it that receive what is written to overlay mounts."""
+    scratch.mkdir(parents=True, exist_ok=True)
     for number, mount in enumerate(mounts):
         if mount.access is Access.OVERLAY:
             upper = _upper(scratch, number)

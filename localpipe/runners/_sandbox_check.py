@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -13,13 +14,13 @@ from typing import TYPE_CHECKING
 from localpipe.core.ports import Availability
 from localpipe.runners._sandbox_directory import make_directory, remove_directory
 from localpipe.runners._sandbox_launcher import Bubblewrap, UtilLinux
-from localpipe.runners._sandbox_plan import LAUNCH_ENVIRONMENT, SYSTEM_PATH, Bind, Layer, SandboxPlan, Tools, merged
+from localpipe.runners._sandbox_plan import LAUNCH_ENVIRONMENT, ROOT, SYSTEM_PATH, Layer, SandboxPlan, Tools
+from localpipe.runners.machine_root import machine_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from localpipe.runners._sandbox_launcher import Launcher
-    from localpipe.runners._sandbox_plan import RootFileSystem
 
 _WITHOUT_BUBBLEWRAP = {
     "unshare": "util-linux",
@@ -82,25 +83,26 @@ def _missing(what: str, packages: str) -> Availability:
     )
 
 
-def find_ability(root: RootFileSystem, work_dir: Path, search_path: str | None = None) -> Ability:
-    """Try sandboxes below `work_dir`, with a layer and, should that fail, without. Never raises."""
+def find_ability(work_dir: Path, search_path: str | None = None) -> Ability:
+    """Try sandboxes over this machine's root below `work_dir`, with overlays and, if they fail, without. Never raises."""
     launcher = find_launcher(search_path)
     if isinstance(launcher, Availability):
         return Ability(availability=launcher)
     usable = Availability(usable=True, reason=launcher.means)
-    if _trial(root, work_dir, launcher, overlays=True) is None:
+    if _trial(work_dir, launcher, overlays=True) is None:
         return Ability(availability=usable, launcher=launcher, overlays=True)
-    printed = _trial(root, work_dir, launcher, overlays=False)
+    printed = _trial(work_dir, launcher, overlays=False)
     if printed is None:
         return Ability(availability=usable, launcher=launcher)
     return Ability(availability=refusal(printed, kernel_settings(), launcher.if_it_fails))
 
 
-def _trial(root: RootFileSystem, work_dir: Path, launcher: Launcher, *, overlays: bool) -> str | None:
-    """Run `true` in a sandbox; None if it worked, else what was printed."""
+def _trial(work_dir: Path, launcher: Launcher, *, overlays: bool) -> str | None:
+    """Run `true` in a sandbox; None if it worked, else what was printed. Elsewhere, where `work_dir` cannot be written."""
     try:
-        with tempfile.TemporaryDirectory(prefix="trial-", dir=work_dir if work_dir.is_dir() else None) as scratch:
-            plan = _trial_plan(root, Path(scratch), overlays=overlays)
+        place = work_dir if os.access(work_dir, os.W_OK | os.X_OK) else None
+        with tempfile.TemporaryDirectory(prefix="trial-", dir=place) as scratch:
+            plan = _trial_plan(Path(scratch), overlays=overlays)
             make_directory(plan)
             done = subprocess.run(
                 launcher.trial_line(plan),
@@ -117,15 +119,14 @@ def _trial(root: RootFileSystem, work_dir: Path, launcher: Launcher, *, overlays
     return None if done.returncode == 0 else done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
 
 
-def _trial_plan(root: RootFileSystem, scratch: Path, *, overlays: bool) -> SandboxPlan:
-    layer = Layer("layer", scratch, PurePosixPath("/opt/trial"))
-    directory = scratch / "sandbox"
+def _trial_plan(scratch: Path, *, overlays: bool) -> SandboxPlan:
+    root = machine_root().made(scratch / "roots")
     return SandboxPlan(
-        directory=directory,
+        directory=scratch / "sandbox",
         host_name="algo-1",
         root=root,
-        layers=(layer,) if overlays else (),
-        binds=(Bind(merged(directory, layer), layer.target, writable=True),) if overlays else (),
+        layers=(Layer(ROOT, root.below, PurePosixPath("/")),) if overlays else (),
+        binds=(),
         environment=LAUNCH_ENVIRONMENT,
         command=("true",),
         network_isolated=True,

@@ -5,38 +5,31 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localpipe.runners._sandbox_filter import filter_program
-from localpipe.runners._sandbox_plan import FILTER_FILE, ROOT_DIR
+from localpipe.runners._sandbox_plan import FILTER_FILE, LAYER_PARTS, ROOT, ROOT_DIR
 
 if TYPE_CHECKING:
     from localpipe.runners._sandbox_plan import SandboxPlan
 
 
 def make_directory(plan: SandboxPlan) -> None:
-    """Make what the plan's command lines expect to find: the job's `/`, the filter, the layers."""
-    root = plan.directory / ROOT_DIR
-    root.mkdir(parents=True)
-    for name, mode in plan.root.directories.items():
-        (root / name.lstrip("/")).mkdir()
-        (root / name.lstrip("/")).chmod(mode)
-    for path in {path.parent for path in (*plan.root.links, *plan.files)}:
-        _below(root, path).mkdir(parents=True, exist_ok=True)
-    for link, target in plan.root.links.items():
-        _below(root, link).symlink_to(os.path.relpath(target, link.parent))
-    for path, content in plan.files.items():
-        _below(root, path).write_bytes(content)
-    (plan.directory / FILTER_FILE).write_bytes(filter_program(platform.machine()))
+    """Make what the plan's command lines expect to find: the layers, the job's `/`, the filter."""
+    for name in dict.fromkeys((ROOT, *(layer.name for layer in plan.layers))):
+        (plan.directory / name).mkdir(parents=True)
+        for part in LAYER_PARTS:
+            (plan.directory / name / part).mkdir()
     for layer in plan.layers:
-        for part in ("upper", "work", "merged"):
-            (plan.directory / layer.name / part).mkdir(parents=True)
-        (plan.directory / layer.name / "lower").symlink_to(layer.lower.resolve())
-
-
-def _below(root: Path, path: PurePosixPath) -> Path:
-    return root / path.relative_to("/")
+        (plan.directory / layer.name / "lower").symlink_to(layer.lower)
+    if not plan.root_layered:
+        shutil.copytree(plan.root.below, plan.directory / ROOT_DIR, symlinks=True, dirs_exist_ok=True)
+    for path, content in plan.files.items():
+        place = plan.directory / plan.own_dir / path.relative_to("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+    (plan.directory / FILTER_FILE).write_bytes(filter_program(platform.machine()))
 
 
 def remove_directory(directory: Path) -> None:

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import os
 import pwd
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from localpipe.runners._sandbox_plan import Bind, Interpreter
+from localpipe.runners._sandbox_plan import Bind
 from localpipe.runners.machine_root import is_system
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _PREFIX_PARTS = ("bin", "lib", "lib64", "include")
 _STANDARD_LIBRARY = "lib*/python3*/os.py"
 _MAX_LINKS = 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interpreter:
+    """The Python of a job: the virtual environment, and what its interpreter needs outside of it.
+
+    `links` (path → absolute target) are made beside those of the root.
+    """
+
+    venv: Path
+    binds: tuple[Bind, ...]
+    links: Mapping[PurePosixPath, PurePosixPath] = field(default_factory=dict)
 
 
 def interpreter_of(venv: Path) -> Interpreter:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from localpipe.runners._lines import on_one_line, without_credentials
+from localpipe.runners._lines import without_credentials
 from localpipe.runners._sandbox_plan import (
     LAUNCH_ENVIRONMENT,
     SHELL_SCRIPT,
@@ -15,6 +14,7 @@ from localpipe.runners._sandbox_plan import (
     launch_line,
     options_file,
     pasteable_line,
+    repeated,
     shell_line,
 )
 from localpipe.runners._sandbox_unshare import BY_HAND, FILTERED, STARTED, namespaces_line, sandbox_program
@@ -65,6 +65,11 @@ class Launcher(Protocol):
         ...
 
     @property
+    def any_root(self) -> bool:
+        """Whether it needs no program of the sandbox's own root, and makes a job any user."""
+        ...
+
+    @property
     def if_it_fails(self) -> str:
         """What helps where it makes none though no known kernel setting forbids it."""
         ...
@@ -100,6 +105,7 @@ class Bubblewrap:
 
     tools: Tools
     means: ClassVar[str] = "sandboxes by bubblewrap"
+    any_root: ClassVar[bool] = True
     if_it_fails: ClassVar[str] = "In a container, start that one with --privileged; else use the Docker runner."
 
     def instructions(self, plan: SandboxPlan) -> bytes:
@@ -147,6 +153,7 @@ class UtilLinux:
 
     unshare: str
     means: ClassVar[str] = "sandboxes by util-linux alone (with bubblewrap they start faster)"
+    any_root: ClassVar[bool] = False
     if_it_fails: ClassVar[str] = f"Install bubblewrap; {Bubblewrap.if_it_fails[0].lower()}{Bubblewrap.if_it_fails[1:]}"
 
     def instructions(self, plan: SandboxPlan) -> bytes:
@@ -180,7 +187,7 @@ class UtilLinux:
     def pasteable_line(self, plan: SandboxPlan) -> str:
         """The whole program is in it."""
         program = sandbox_program(plan, without_credentials(plan.environment), begin=BY_HAND)
-        return f"cd {shlex.quote(str(plan.directory))} && {on_one_line((*_CLEAN, *self._words(plan, program)))}"
+        return repeated(plan, (*_CLEAN, *self._words(plan, program)))
 
     def _words(self, plan: SandboxPlan, program: str) -> tuple[str, ...]:
         line = namespaces_line(self.unshare, own_network=plan.network_isolated)

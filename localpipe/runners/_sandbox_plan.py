@@ -1,34 +1,41 @@
 """What a sandboxed job sees, as values, and bubblewrap's command lines that make it so. Pure: no effect on the machine.
 
-A sandbox is a directory of its own as `/` (writable, private), read-only binds of a root file system into it, layers
-(directories that the job may change without changing them), the job's mounts, and one command as the first process.
+A sandbox is a root file system as `/` (the job's changes to it are its own), layers (directories that the job may change
+without changing them), the job's mounts, and one command as the first process.
 bubblewrap makes the namespaces and drops every capability; a few lines of `sh` before it write down the process and mount
 the layers.
 """
 
 from __future__ import annotations
 
+import platform
 import shlex
-from dataclasses import dataclass, field, replace
+import string
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from localpipe.core.jobspec import Access
-from localpipe.errors import JobFailed
 from localpipe.runners._lines import on_one_line, without_credentials
+from localpipe.runners._sandbox_filter import filter_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from localpipe.core.jobspec import StagedJob
+    from localpipe.core.jobspec import StagedHost, StagedJob
 
 HOME = "/root"
+TOP = PurePosixPath("/")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LAUNCH_ENVIRONMENT = {"PATH": SYSTEM_PATH}
 """What the programs that make a sandbox see of the caller's environment: nothing."""
 
-PROCESS_FILE, STATUS_FILE, FILTER_FILE, ROOT_DIR = "process", "status", "filter", "root"
-"""Names in a sandbox's directory: who runs it, what came of it, its system call filter, the job's `/`."""
+PROCESS_FILE, STATUS_FILE, FILTER_FILE = "process", "status", "filter"
+"""Names in a sandbox's directory: who runs it, what came of it, its system call filter."""
+
+ROOT = "root"
+ROOT_DIR = f"{ROOT}/merged"
+"""The layer of the job's `/`, and where in a sandbox's directory it is mounted, or copied to where there are no overlays."""
 
 LAUNCH_SCRIPT = (
     'umask 022; read -r line </proc/self/stat && echo "$line" >process || exit 125; '
@@ -39,11 +46,18 @@ LAUNCH_SCRIPT = (
 )
 """Runs in the sandbox's directory; its paths are relative so that no character of a path can be mistaken for an option."""
 
-SHELL_SCRIPT = 'cd "$1" && shift && "$@" 3<"$0" 4<filter; status=$?; chmod -R u+rwX . ; rm -rf "$PWD"; exit $status'
+_AND_REMOVE = 'status=$?; chmod -R u+rwX . ; rm -rf "$PWD"; exit $status'
+SHELL_SCRIPT = f'cd "$1" && shift && "$@" 3<"$0" 4<{FILTER_FILE}; {_AND_REMOVE}'
 """Runs its words in a directory, with what their launcher reads on 3 and 4, and removes the directory after them."""
+
+REPEAT_SCRIPT = f'"$0" "$@" 4<{FILTER_FILE}; {_AND_REMOVE}'
+"""The same where it is, for a launcher whose instructions are among its words."""
 
 ENTER_SCRIPT = 'while IFS= read -r -d "" pair; do export -- "$pair"; done </proc/1/environ 2>/dev/null; exec "$@"'
 """bash: takes over the environment of the sandbox's first process, so that no value of it is in a command line."""
+
+ENTERED_BY = ("bash", "setpriv")
+"""Programs that `enter_line` finds in the sandbox's root."""
 
 
 KERNEL_SETTINGS = tuple(f"/proc/{name}" for name in ("sys", "sysrq-trigger", "fs", "acpi", "scsi", "mtrr", "pressure"))
@@ -71,29 +85,44 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True)
 class RootFileSystem:
-    """What a job finds under `/` besides its mounts.
+    """What a job finds under `/` besides its mounts: a host directory that no job changes, and read-only binds above it.
 
-    `binds` are read-only. `directories` (path → mode, parents first), `links` (path → absolute target) and `files`
-    (path → content) are made anew for each sandbox. Binds are few on purpose: bubblewrap takes a third of a millisecond
-    for each.
+    Binds are few on purpose: bubblewrap takes a third of a millisecond for each.
     """
 
-    binds: tuple[Bind, ...]
-    links: Mapping[PurePosixPath, PurePosixPath]
-    directories: Mapping[str, int]
-    files: Mapping[PurePosixPath, bytes] = field(repr=False)
+    below: Path
+    binds: tuple[Bind, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Interpreter:
-    """The Python of a job: the virtual environment, and what its interpreter needs outside of it.
+class User:
+    """Who a job is. Whoever it is, every file is theirs: a sandbox has one user."""
 
-    `links` (path → absolute target) are made beside those of the root.
+    uid: int = 0
+    gid: int = 0
+    home: str = HOME
+
+
+ROOT_USER = User()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SandboxImage:
+    """What an image, or an environment in place of one, gives to its jobs.
+
+    `binds` come before the job's mounts; `layer` is a directory beside the root that the job may change where overlays work,
+    else it is read-only. `files` (path → content) are written for each job. `environment` is below the job's own, `programs`
+    the directory that comes first on any PATH.
     """
 
-    venv: Path
-    binds: tuple[Bind, ...]
-    links: Mapping[PurePosixPath, PurePosixPath] = field(default_factory=dict)
+    root: RootFileSystem
+    binds: tuple[Bind, ...] = ()
+    layer: Layer | None = None
+    files: Mapping[PurePosixPath, bytes] = field(default_factory=dict, repr=False)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    programs: PurePosixPath | None = None
+    working_dir: PurePosixPath = TOP
+    user: User = ROOT_USER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,56 +135,63 @@ class Tools:
 
 @dataclass(frozen=True, kw_only=True)
 class SandboxPlan:
-    """One sandbox. `directory` is its own directory on the host. `binds` are mounted in order, after the root's."""
+    """One sandbox. `directory` is its own directory on the host. `binds` are mounted in order, after the root's.
+
+    `files` (path → content) are written into the job's `/`. `working_dir` is made if it is not there.
+    """
 
     directory: Path
     host_name: str
     root: RootFileSystem
     layers: tuple[Layer, ...]
     binds: tuple[Bind, ...]
+    files: Mapping[PurePosixPath, bytes] = field(default_factory=dict, repr=False)
     environment: Mapping[str, str] = field(repr=False)
     command: tuple[str, ...]
+    working_dir: PurePosixPath = TOP
+    user: User = ROOT_USER
     network_isolated: bool
 
     @property
-    def files(self) -> Mapping[PurePosixPath, bytes]:
-        """The files that are written for this sandbox, path → content."""
-        hosts = f"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.0.1\t{self.host_name}\n"
-        etc = PurePosixPath("/etc")
-        return {**self.root.files, etc / "hostname": f"{self.host_name}\n".encode(), etc / "hosts": hosts.encode()}
+    def root_layered(self) -> bool:
+        """Whether the job's `/` is an overlay of the root file system, or else a copy."""
+        return any(layer.name == ROOT for layer in self.layers)
+
+    @property
+    def own_dir(self) -> PurePosixPath:
+        """Where in the sandbox's directory the files lie that are written into the job's `/` before the start."""
+        return PurePosixPath(ROOT, "upper") if self.root_layered else PurePosixPath(ROOT_DIR)
 
 
 def plan_sandbox(
     job: StagedJob,
+    host: StagedHost,
     command: tuple[str, ...],
     *,
     directory: Path,
-    root: RootFileSystem,
-    interpreter: Interpreter,
-    image_environment: Mapping[str, str],
+    image: SandboxImage,
     overlays: bool,
+    addresses: Mapping[str, str],
 ) -> SandboxPlan:
-    """The sandbox of a job's only host, running `command`. `image_environment` is what an image would set.
+    """The sandbox of one of a job's hosts, running `command`. `overlays`: whether the kernel makes them.
 
-    The virtual environment is a layer where overlays work, so that a job can `pip install` into it, else read-only; a
-    Python that is part of the root is seen there, and never changed.
+    `addresses`: those of all hosts of a job of several, which is entered from its network and so gets none of its own.
     """
-    host = job.hosts[0]
-    venv = Layer("venv", interpreter.venv, PurePosixPath(interpreter.venv))
-    shown = any(bind.target in (venv.target, *venv.target.parents) for bind in root.binds)
+    beside = (image.layer,) if image.layer else ()
     layered = {
         mount.container_dir: Layer(f"mount-{number}", mount.host_dir, mount.container_dir)
         for number, mount in enumerate(host.mounts)
         if mount.access is Access.OVERLAY
     }
+    root = Layer(ROOT, image.root.below, TOP)
     return SandboxPlan(
         directory=directory,
         host_name=host.name,
-        root=replace(root, links={**root.links, **interpreter.links}),
-        layers=(*((venv,) if overlays and not shown else ()), *layered.values()),
+        root=image.root,
+        layers=(*((root, *beside) if overlays else ()), *layered.values()),
         binds=(
-            *interpreter.binds,
-            *(() if shown else (_layer_bind(directory, venv) if overlays else Bind(venv.lower, venv.target),)),
+            *image.binds,
+            *(_layer_bind(directory, layer) if overlays else Bind(layer.lower, layer.target) for layer in beside),
             *(
                 _layer_bind(directory, layered[mount.container_dir])
                 if mount.container_dir in layered
@@ -163,14 +199,35 @@ def plan_sandbox(
                 for mount in host.mounts
             ),
         ),
-        environment=job_environment({**image_environment, **job.environment}, host_name=host.name, venv=venv.target),
+        files={**image.files, **_files_of(host.name, addresses or {host.name: "127.0.0.1"})},
+        environment=_environment(image, job.environment, host.name),
         command=command,
-        network_isolated=job.network_isolated,
+        working_dir=image.working_dir,
+        user=image.user,
+        network_isolated=job.network_isolated and not addresses,
     )
+
+
+def _files_of(host_name: str, addresses: Mapping[str, str]) -> Mapping[PurePosixPath, bytes]:
+    """What a container engine writes for each container."""
+    local = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+    hosts = local + "".join(f"{address}\t{name}\n" for name, address in addresses.items())
+    etc = PurePosixPath("/etc")
+    return {etc / "hostname": f"{host_name}\n".encode(), etc / "hosts": hosts.encode()}
+
+
+def _environment(image: SandboxImage, given: Mapping[str, str], host_name: str) -> dict[str, str]:
+    """The whole environment: what a container engine would set, what the image sets, what is given."""
+    made = {"HOME": image.user.home, "HOSTNAME": host_name, "PATH": SYSTEM_PATH, **image.environment, **given}
+    return {**made, "PATH": f"{image.programs}:{made['PATH']}"} if image.programs else made
 
 
 def _layer_bind(directory: Path, layer: Layer) -> Bind:
     return Bind(merged(directory, layer), layer.target, writable=True)
+
+
+LAYER_PARTS = ("upper", "work", "merged")
+"""The directories of a layer in the sandbox's own: what is written, the kernel's, where the layer is mounted."""
 
 
 def merged(directory: Path, layer: Layer) -> Path:
@@ -178,33 +235,10 @@ def merged(directory: Path, layer: Layer) -> Path:
     return directory / layer.name / "merged"
 
 
-def program_of(job: StagedJob) -> tuple[str, ...]:
-    """The program and its arguments. A virtual environment has no ENTRYPOINT, only the `train` that AWS's images have.
-
-    Raises JobFailed if the image's ENTRYPOINT would be needed. Follows: containers.md 1.2, 2.2.
-    """
-    if job.entrypoint is not None:
-        return (*job.entrypoint, *(job.arguments or ()))
-    if job.arguments == ("train",):
-        return job.arguments
-    raise JobFailed(
-        f"The job runs the ENTRYPOINT of image {job.image_uri}, and a local environment has none. "
-        "Give the job an entry point (ContainerEntrypoint), or use the Docker runner."
-    )
-
-
-def job_environment(given: Mapping[str, str], *, host_name: str, venv: PurePosixPath) -> dict[str, str]:
-    """The whole environment: what a container engine would set, then what is given. The environment's programs come first
-    on PATH.
-    """
-    path = f"{venv}/bin:{given.get('PATH', SYSTEM_PATH)}"
-    return {"HOME": HOME, "HOSTNAME": host_name, **given, "PATH": path}
-
-
 def bwrap_options(plan: SandboxPlan, environment: Mapping[str, str]) -> tuple[str, ...]:
     """The options of bubblewrap for a plan, without the command and the inherited files."""
     return (
-        *("--unshare-user", "--uid", "0", "--gid", "0", "--cap-drop", "ALL"),
+        *("--unshare-user", "--uid", str(plan.user.uid), "--gid", str(plan.user.gid), "--cap-drop", "ALL"),
         *("--unshare-pid", "--as-pid-1", "--unshare-ipc", "--unshare-uts", "--hostname", plan.host_name),
         *(("--unshare-net",) if plan.network_isolated else ()),
         *("--bind", str(plan.directory / ROOT_DIR), "/"),
@@ -212,7 +246,7 @@ def bwrap_options(plan: SandboxPlan, environment: Mapping[str, str]) -> tuple[st
         *("--proc", "/proc", "--dev", "/dev"),
         *(word for path in KERNEL_SETTINGS for word in ("--ro-bind-try", path, path)),
         *_bind_options(plan.binds),
-        *("--chdir", "/", "--clearenv"),
+        *("--dir", str(plan.working_dir), "--chdir", str(plan.working_dir), "--clearenv"),
         *(word for name, value in environment.items() for word in ("--setenv", name, value)),
     )
 
@@ -238,10 +272,38 @@ def options_file(options: Iterable[str]) -> bytes:
 
 
 def pasteable_line(plan: SandboxPlan, tools: Tools) -> str:
-    """One shell line that runs the plan's command again, without credentials. The sandbox's directory must be made."""
+    """One shell line that runs the plan's command again, without credentials; see `repeated`."""
     shown = without_credentials(plan.environment)
     words = launch_line(tools, plan.layers, ("--seccomp", "4", *bwrap_options(plan, shown), "--", *plan.command))
-    return f"cd {shlex.quote(str(plan.directory))} && {on_one_line(words)} 4<{FILTER_FILE}"
+    return repeated(plan, words)
+
+
+def repeated(plan: SandboxPlan, words: Sequence[str]) -> str:
+    """One shell line that makes a plan's directory, runs words in it with the filter on 4, and removes it.
+
+    It makes what `make_directory` makes.
+    """
+    made = (ROOT, *(layer.name for layer in plan.layers))
+    own = [(str(plan.own_dir / path.relative_to(TOP)), content) for path, content in plan.files.items()]
+    places = {str(PurePosixPath(path).parent) for path, _ in own}
+    steps = (
+        f"rm -rf {shlex.quote(str(plan.directory))}",
+        f"mkdir {shlex.quote(str(plan.directory))}",
+        f"cd {shlex.quote(str(plan.directory))}",
+        shlex.join(("mkdir", "-p", *(f"{name}/{part}" for name in made for part in LAYER_PARTS))),
+        *(shlex.join(("ln", "-s", str(layer.lower), f"{layer.name}/lower")) for layer in plan.layers),
+        *(() if plan.root_layered else (shlex.join(("cp", "-a", f"{plan.root.below}/.", ROOT_DIR)),)),
+        shlex.join(("mkdir", "-p", *sorted(places))),
+        *(f"{_printed(content)} >{shlex.quote(path)}" for path, content in own),
+        f"{_printed(filter_program(platform.machine()))} >{FILTER_FILE}",
+    )
+    return f"{' && '.join(steps)} && {on_one_line(('/bin/sh', '-c', REPEAT_SCRIPT, *words))}"
+
+
+def _printed(content: bytes) -> str:
+    """The command that prints bytes, whatever they are."""
+    plain = frozenset(string.ascii_letters + string.digits + " .:-/").intersection
+    return "printf '" + "".join(chr(byte) if plain(chr(byte)) else f"\\{byte:03o}" for byte in content) + "'"
 
 
 def shell_line(plan: SandboxPlan, tools: Tools, options_path: str) -> tuple[str, ...]:

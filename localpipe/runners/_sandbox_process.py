@@ -21,7 +21,7 @@ from localpipe.runners._sandbox_plan import FILTER_FILE, LAUNCH_ENVIRONMENT, PRO
 from localpipe.runners._sandbox_signals import with_default_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from localpipe.core import JSON
     from localpipe.runners._sandbox_launcher import Launcher, Start
@@ -73,20 +73,22 @@ def parse_first_process(document: JSON) -> FirstProcess:
     return FirstProcess(document["child-pid"], document["pid-namespace"], own_network="net-namespace" in document)
 
 
-def spawn(plan: SandboxPlan, launcher: Launcher, log_file: Path) -> FirstProcess | None:
+def spawn(plan: SandboxPlan, launcher: Launcher, log_file: Path, within: Sequence[str] = ()) -> FirstProcess | None:
     """Start a sandbox in a session of its own; None if it could not be made (the log says why).
+
+    `within`: the words before a command that run it in the network of several hosts.
 
     The log file is the job's output and error; the environment goes by way of memory, so that no command line shows it.
     Raises JobFailed for an environment that cannot be handed on.
     """
     info_read, info_write = os.pipe()
     with os.fdopen(info_read, encoding="utf-8") as info:
-        start = _launch(plan, launcher, log_file, info_write)
+        start = _launch(plan, launcher, log_file, info_write, within)
         text = info.readline() if start.one_line else info.read()
     return parse_first_process(json.loads(text)) if text.strip() else None
 
 
-def _launch(plan: SandboxPlan, launcher: Launcher, log_file: Path, info: int) -> Start:
+def _launch(plan: SandboxPlan, launcher: Launcher, log_file: Path, info: int, within: Sequence[str]) -> Start:
     """Start a monitor, which writes to the descriptor `info` what it has made; it is closed here, whatever happens."""
     with ExitStack() as opened:
         opened.callback(os.close, info)
@@ -105,7 +107,7 @@ def _launch(plan: SandboxPlan, launcher: Launcher, log_file: Path, info: int) ->
         )
         start = launcher.start(plan, descriptors)
         process = subprocess.Popen(
-            with_default_signals(start.argv),
+            with_default_signals((*within, *start.argv)),
             cwd=plan.directory,
             env=LAUNCH_ENVIRONMENT,
             stdin=subprocess.DEVNULL if start.stdin is None else start.stdin,

@@ -10,20 +10,17 @@ import errno
 import os
 import stat
 from contextlib import suppress
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from localpipe.runners._never_ran import not_executable, not_found, refused_by_kernel
-from localpipe.runners._sandbox_plan import ROOT_DIR, merged
+from localpipe.runners._sandbox_plan import merged
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from localpipe.runners._never_ran import NotExecuted
     from localpipe.runners._sandbox_plan import SandboxPlan
 
-_ROOT = PurePosixPath("/")
-_KERNELS_OWN = (PurePosixPath("/proc"), PurePosixPath("/dev"))
+_KERNELS_OWN = ("/proc", "/dev")
 _MAX_LINKS, _MAX_INTERPRETERS = 40, 5  # of the kernel: path_resolution(7), execve(2)
 _HEAD_BYTES = 256
 _SCRIPT = b"#!"
@@ -101,15 +98,16 @@ def _head(host: Path | None) -> bytes | None:
 def host_path(plan: SandboxPlan, path: PurePosixPath) -> Path | None:
     """Where a path of the sandbox is on the host before it starts, links followed as the job would follow them.
 
-    None: below `/proc` or `/dev`, which the kernel makes. A relative path begins at `/`, where jobs begin. Raises OSError
-    where links go round.
+    None: below `/proc` or `/dev`, which the kernel makes. A relative path begins where the job does. Raises OSError where
+    links go round.
     """
-    here, links = _ROOT, 0
-    ahead = _names(path)
+    shown = _shown(plan)
+    here, links = "", 0
+    ahead = _names(plan.working_dir / path)
     while ahead:
         name = ahead.pop()
-        step = here.parent if name == ".." else here / name
-        host = _host(plan, step)
+        step = here.rpartition("/")[0] if name == ".." else f"{here}/{name}"
+        host = Path(_host(shown, step))
         if not host.is_symlink():
             here = step
         elif links == _MAX_LINKS:
@@ -117,11 +115,11 @@ def host_path(plan: SandboxPlan, path: PurePosixPath) -> Path | None:
         else:
             links += 1
             target = PurePosixPath(host.readlink())
-            here = _ROOT if target.is_absolute() else here
+            here = "" if target.is_absolute() else here
             ahead += _names(target)
         if here in _KERNELS_OWN:
             return None
-    return _host(plan, here)
+    return Path(_host(shown, here))
 
 
 def _names(path: PurePosixPath) -> list[str]:
@@ -129,9 +127,21 @@ def _names(path: PurePosixPath) -> list[str]:
     return [name for name in reversed(path.parts) if name.strip("/")]
 
 
-def _host(plan: SandboxPlan, path: PurePosixPath) -> Path:
+def _shown(plan: SandboxPlan) -> list[tuple[str, str]]:
+    """What is mounted where, the uppermost first: a path of the sandbox and what is there on the host.
+
+    Texts, since a program is looked for at every start and paths cost ten times as much.
+    """
     lowers = {merged(plan.directory, layer): layer.lower for layer in plan.layers}
-    for bind in (*reversed(plan.binds), *reversed(plan.root.binds)):
-        if bind.target in (path, *path.parents):
-            return lowers.get(bind.source, bind.source) / path.relative_to(bind.target)
-    return plan.directory / ROOT_DIR / path.relative_to(_ROOT)
+    binds = [(str(bind.target), str(lowers.get(bind.source, bind.source))) for bind in (*plan.root.binds, *plan.binds)]
+    return [*reversed(binds), ("", str(plan.directory / plan.own_dir)), ("", str(plan.root.below))]
+
+
+def _host(shown: list[tuple[str, str]], path: str) -> str:
+    """The host's path behind one of the sandbox (no `/` at its end). A file of the job's own `/` hides one below."""
+    for target, source in shown[:-1]:
+        if path == target or path.startswith(f"{target}/"):
+            host = source + path[len(target) :]
+            if target or os.path.lexists(host):
+                return host
+    return shown[-1][1] + path

@@ -1,36 +1,42 @@
 """Jobs in containers of a Docker engine on this machine.
 
-A container carries labels that say which attempt it is, so that a later process finds it. Its output is read from the
-engine's stream as it comes; the engine keeps a copy of its own (its `local` log driver, which keeps every byte), from which
-the log is written again after a crash. Nothing is polled: a stream ends when its container has ended.
+A container carries labels that say which attempt and host it is, so that a later process finds it. Hosts of one job share a
+network of their own, other jobs the engine's default bridge. The output is read from the engine's stream as it comes; the
+engine keeps a copy of its own (its `local` log driver, which keeps every byte), from which the log is written again after a
+crash. Nothing is polled: a stream ends when its container has ended.
 """
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from localpipe.core.ports import Availability, ImageStatus
 from localpipe.errors import ImageMissing, JobFailed, RunnerUnavailable
 from localpipe.runners import _docker_container as containers
-from localpipe.runners._docker_container import OVERLAYS_DIR, REPEAT_DIR, DockerEngine, PreparedContainer
+from localpipe.runners._docker_container import DockerEngine, LocalImage
 from localpipe.runners._docker_engine import connect
 from localpipe.runners._docker_errors import engine_errors
 from localpipe.runners._docker_lines import exec_line, repeat_line, shell_line
 from localpipe.runners._docker_mounts import can_overlay, make_overlay_dirs
 from localpipe.runners._docker_reclaim import ReclaimHelper
-from localpipe.runners._hosts import only_host
 from localpipe.runners.engine_address import engine_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from localpipe.core import JSON
     from localpipe.core.jobspec import StagedJob
     from localpipe.core.names import AttemptKey
-    from localpipe.core.ports import CommandLine
-    from localpipe.runners._docker_container import RunningContainer
+    from localpipe.core.ports import CommandLine, Prepared, Running
+
+
+_REPEAT_DIR = "repeat-overlays"
+"""Where in an attempt's directory overlay mounts keep what is written by a person who repeats the job."""
+_SHARED_MEMORY_PART = 0.5
+"""Of the machine's memory, as Linux limits it by default. Docker's 64 MB break PyTorch's loaders (containers.md 2.14)."""
 
 
 class Absence(Protocol):
@@ -64,15 +70,18 @@ class DockerRunner:
     """Runs jobs on the Docker engine that the `docker` command would use. Any thread may call it.
 
     `home` is the directory below which attempts lie; containers are labelled with it. `environment` is where DOCKER_HOST and
-    its kin are looked up. Mutable: connects when first needed.
+    its kin are looked up. Mutable: connects when first needed, and remembers which images it has seen there.
     """
 
     name: ClassVar[str] = "docker"
+    prepares_ahead: ClassVar[bool] = True
+    several_hosts: ClassVar[bool] = True
 
     def __init__(self, home: Path, images: ImageNames, environment: Mapping[str, str]) -> None:
         self._home, self._images, self._environment = home, images, environment
         self._connecting = threading.Lock()
         self._connected: DockerEngine | None = None
+        self._seen: dict[str, LocalImage] = {}
 
     @property
     def overlays(self) -> bool:
@@ -90,11 +99,12 @@ class DockerRunner:
 
     def image(self, image_uri: str) -> ImageStatus:
         """The first candidate that the engine has."""
-        local = self._local_image(image_uri)
-        if local is None:
+        found = self._looked_up(image_uri)
+        if found is None:
             absence = self._images.absence(image_uri)
             return ImageStatus(image_uri=image_uri, local=None, reason=absence.reason, remedy=absence.remedy)
-        return ImageStatus(image_uri=image_uri, local=local, notes=self._images.notes(image_uri, local))
+        name = found["Name"]
+        return ImageStatus(image_uri=image_uri, local=name, notes=self._images.notes(image_uri, name))
 
     def ensure_image(self, image_uri: str) -> None:
         """Raise ImageMissing if no candidate is there; images are built by a command of their own."""
@@ -108,16 +118,17 @@ class DockerRunner:
         """The same gateway, or the name that Docker Desktop gives this machine."""
         return self._engine.facts.endpoint_url_host
 
-    def prepare(self, job: StagedJob) -> PreparedContainer:
-        """Create the container. Raises NotSupported for a job of several hosts."""
-        host = only_host(job)
+    def prepare(self, job: StagedJob) -> Prepared:
+        """Create the containers, and the network of several. Nothing of the job need be on disk yet."""
         image = self._present_image(job.image_uri)
-        for scratch in (OVERLAYS_DIR, REPEAT_DIR):
-            make_overlay_dirs(host.mounts, job.attempt_dir / scratch)
-        return PreparedContainer(self._engine, job, containers.create(self._engine, job, image))
+        try:
+            return containers.prepare(self._engine, self._limited(job), image)
+        except ImageMissing:
+            self._seen.pop(job.image_uri, None)
+            raise
 
-    def find(self, key: AttemptKey) -> RunningContainer | None:
-        """The attempt's container by its labels; one that was never started is removed."""
+    def find(self, key: AttemptKey) -> Running | None:
+        """The attempt's containers by their labels; those of a job that was never started whole are removed."""
         return containers.find(self._engine, key)
 
     def enter(self, key: AttemptKey, command: Sequence[str], *, terminal: bool) -> Sequence[str] | None:
@@ -127,24 +138,20 @@ class DockerRunner:
 
     def job_command(self, job: StagedJob) -> Sequence[str]:
         """The job's command with the image's ENTRYPOINT and CMD. Follows: containers.md 1.2."""
-        image = self._present_image(job.image_uri)
-        with engine_errors(job.image_uri, "looked up"):
-            config = self._engine.api.inspect_image(image)["Config"]
         if job.entrypoint is not None:
             return [*job.entrypoint, *(job.arguments or ())]
+        config = self._required(job.image_uri)["Config"]
         arguments = job.arguments if job.arguments is not None else config.get("Cmd") or ()
         return [*(config.get("Entrypoint") or ()), *arguments]
 
     def shell(self, job: StagedJob, command: Sequence[str], *, terminal: bool) -> CommandLine:
         """`docker run` with another program in place of the job's."""
-        image = self._present_image(job.image_uri)
-        scratch = job.attempt_dir / REPEAT_DIR
-        make_overlay_dirs(job.hosts[0].mounts, scratch)
-        return shell_line(job, image, command, scratch, terminal=terminal)
+        image, scratch = self._present_image(job.image_uri), _repeat_dir(job)
+        return shell_line(self._limited(job), image, command, scratch, terminal=terminal)
 
     def repeat_command(self, job: StagedJob) -> str:
-        """`docker run` with the job's own command."""
-        return repeat_line(job, self._present_image(job.image_uri), job.attempt_dir / REPEAT_DIR)
+        """`docker run` with the job's own command. Of several hosts it runs the first alone."""
+        return repeat_line(self._limited(job), self._present_image(job.image_uri), _repeat_dir(job))
 
     def sweep(self, keep: Callable[[AttemptKey], bool]) -> int:
         """Remove the containers of this home whose attempt is not to be kept; how many there were."""
@@ -155,7 +162,7 @@ class DockerRunner:
 
         Raises ImageMissing, and JobFailed where the image has no shell to do it with.
         """
-        if not self._engine.reclaim([directory], self._present_image(image_uri)):
+        if not self._engine.reclaim([directory], self._present_image(image_uri).name):
             raise JobFailed(f"{directory} holds files of root that could not be given to you.")
 
     def close(self) -> None:
@@ -174,22 +181,56 @@ class DockerRunner:
                 self._connected = DockerEngine(api, facts, self._home, ReclaimHelper(api, self._home))
             return self._connected
 
-    def _present_image(self, image_uri: str) -> str:
-        status = self.image(image_uri)
-        if status.local is None:
-            raise ImageMissing(image_uri, status.reason, status.remedy)
-        return status.local
+    def _limited(self, job: StagedJob) -> StagedJob:
+        """The job with limits that this machine can keep: no more processors than there are, GPUs where there are any."""
+        facts, limits = self._engine.facts, job.limits
+        shared = limits.shared_memory_bytes
+        possible = replace(
+            limits,
+            cpus=None if limits.cpus is None else min(limits.cpus, facts.cpus),
+            shared_memory_bytes=int(facts.memory_bytes * _SHARED_MEMORY_PART) if shared is None else shared,
+            gpus=limits.gpus if facts.gpus else 0,
+        )
+        return replace(job, limits=possible)
 
-    def _local_image(self, image_uri: str) -> str | None:
+    def _present_image(self, image_uri: str) -> LocalImage:
+        """The image for a URI as it was last seen, else looked up. Raises ImageMissing."""
+        if image_uri not in self._seen:
+            self._required(image_uri)
+        return self._seen[image_uri]
+
+    def _required(self, image_uri: str) -> JSON:
+        """The engine's description of the image for a URI, with its `Name`. Raises ImageMissing."""
+        found = self._looked_up(image_uri)
+        if found is None:
+            absence = self._images.absence(image_uri)
+            raise ImageMissing(image_uri, absence.reason, absence.remedy)
+        return found
+
+    def _looked_up(self, image_uri: str) -> JSON | None:
         from docker.errors import APIError
 
         for name in self._images.candidates(image_uri):
             with engine_errors(image_uri, "looked up"):
                 try:
-                    self._engine.api.inspect_image(name)
+                    found = self._engine.api.inspect_image(name)
                 except APIError as error:
                     if not error.is_client_error():  # not there, or no name that an image can have
                         raise
-                else:
-                    return name
+                    continue
+            self._seen[image_uri] = LocalImage(name, image_platform(found, self._engine.facts.architecture))
+            return {**found, "Name": name}
+        self._seen.pop(image_uri, None)
         return None
+
+
+def image_platform(image: JSON, architecture: str) -> str | None:
+    """What to ask an engine of an architecture for so that it runs an image of another one by emulation."""
+    return None if image["Architecture"] == architecture else f"{image['Os']}/{image['Architecture']}"
+
+
+def _repeat_dir(job: StagedJob) -> Path:
+    """Where overlay mounts keep what a person who repeats the job writes: made, since the engine does not."""
+    directory = job.attempt_dir / _REPEAT_DIR
+    make_overlay_dirs(job.hosts[0].mounts, directory)
+    return directory

@@ -1,15 +1,20 @@
-"""This machine's own root file system as sandboxes show it."""
+"""This machine's own root file system as sandboxes show it: what is bound, and a small tree below that is made once."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING
 
 from localpipe.runners._sandbox_plan import HOME, Bind, RootFileSystem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 _ROOT = PurePosixPath("/")
 _SYSTEM_DIRS = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32")
@@ -24,7 +29,7 @@ _ETC_DIRS = ("alternatives", "crypto-policies", "ssl/certs", "pki/ca-trust", "pk
 
 _STICKY, _PRIVATE, _PLAIN = 0o1777, 0o700, 0o755
 _DIRECTORIES = {
-    **dict.fromkeys(("/home", "/mnt", "/opt", "/run", "/var", "/var/lib", "/var/log"), _PLAIN),
+    **dict.fromkeys(("/dev", "/home", "/mnt", "/opt", "/proc", "/run", "/var/lib", "/var/log"), _PLAIN),
     **dict.fromkeys(("/tmp", "/var/tmp"), _STICKY),  # noqa: S108 - the sandbox's own
     HOME: _PRIVATE,
 }
@@ -32,14 +37,69 @@ _USERS = b"root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexis
 _GROUPS = b"root:x:0:\nnogroup:x:65534:\n"
 
 
-def machine_root(root: Path = Path("/")) -> RootFileSystem:
+@dataclass(frozen=True, kw_only=True)
+class MachineRoot:
+    """What sandboxes show of this machine.
+
+    `binds` are directories. `directories` (path → mode), `links` (path → absolute target) and `files` (path → content) are
+    what is made for them.
+    """
+
+    binds: tuple[Bind, ...]
+    links: Mapping[PurePosixPath, PurePosixPath]
+    directories: Mapping[str, int]
+    files: Mapping[PurePosixPath, bytes] = field(repr=False)
+
+    def beside(self, places: Iterable[PurePosixPath], links: Mapping[PurePosixPath, PurePosixPath]) -> MachineRoot:
+        """The same with more directories, as places of mounts, and more links."""
+        more = {str(place): _PLAIN for place in places if not is_system(place)}
+        return replace(self, links={**self.links, **links}, directories={**more, **self.directories})
+
+    def made(self, roots_dir: Path) -> RootFileSystem:
+        """The root file system, whose tree is made below `roots_dir` if it is not there; any process may."""
+        what = repr((sorted(map(str, self._places())), sorted(self.directories.items()), self._texts()))
+        tree = roots_dir / hashlib.sha256(what.encode()).hexdigest()[:16]
+        if not tree.exists():
+            roots_dir.mkdir(parents=True, exist_ok=True)
+            scratch = Path(tempfile.mkdtemp(prefix=".making-", dir=roots_dir))
+            self._make(scratch)
+            with suppress(OSError):  # another process was faster
+                scratch.rename(tree)
+            shutil.rmtree(scratch, ignore_errors=True)
+        return RootFileSystem(below=tree, binds=self.binds)
+
+    def _places(self) -> Iterator[PurePosixPath]:
+        return (bind.target for bind in self.binds)
+
+    def _texts(self) -> list[tuple[str, object]]:
+        return sorted((str(path), value) for path, value in (*self.links.items(), *self.files.items()))
+
+    def _make(self, tree: Path) -> None:
+        tree.chmod(_PLAIN)
+        for path in (*self._places(), *(PurePosixPath(name) for name in self.directories)):
+            _below(tree, path).mkdir(parents=True, exist_ok=True)
+        for name, mode in self.directories.items():
+            _below(tree, PurePosixPath(name)).chmod(mode)
+        for path in (*self.links, *self.files):
+            _below(tree, path.parent).mkdir(parents=True, exist_ok=True)
+        for link, target in self.links.items():
+            _below(tree, link).symlink_to(os.path.relpath(target, link.parent))
+        for path, content in self.files.items():
+            _below(tree, path).write_bytes(content)
+
+
+def _below(tree: Path, path: PurePosixPath) -> Path:
+    return tree / path.relative_to(_ROOT)
+
+
+def machine_root(root: Path = Path("/")) -> MachineRoot:
     """This machine's own root: its programs and libraries read-only, of `/etc` what is no secret, the rest private."""
     system = [root / name for name in _SYSTEM_DIRS if (root / name).exists()]
     shown = [*(path for path in system if not path.is_symlink()), root / _CPU_INFO, *_etc_dirs(root / "etc")]
     etc = [root / "etc" / name for name in _ETC_FILES]
     kept = [path for path in (*system, *etc) if path.is_symlink() and is_system(_target(path, root))]
     files = {_inside(path, root): _content(path) for path in etc if path not in kept}
-    return RootFileSystem(
+    return MachineRoot(
         binds=tuple(Bind(path.resolve(), _inside(path, root)) for path in shown),
         links={**{_inside(path, root): _target(path, root) for path in kept}, _ROOT / "var" / "run": _ROOT / "run"},
         directories=_DIRECTORIES,

@@ -1,9 +1,9 @@
-"""The process runner: each job as a sandboxed process over this machine's own programs, with a virtual environment as image.
+"""Each job as a sandboxed process: over this machine's own programs (`process`) or over an image's (`sandbox`).
 
-A job finds what it finds in a container: `/opt/ml`, a writable `/`, `/tmp` and home of its own, itself as root and first
-process; no capability, no process, file or credential of the machine's user. It outlives localpipe and is found again.
-Which file system stands below is a value (`RootFileSystem`). bubblewrap makes the sandboxes or, where it is not installed,
-util-linux alone (`Launcher`). Linux only.
+A job finds what it finds in a container: `/opt/ml`, a writable `/`, `/tmp` and home of its own, itself as first process; no
+capability, no process, file or credential of the machine's user. It outlives localpipe and is found again. What stands
+below is a value (`SandboxImage`). bubblewrap makes the sandboxes or, where it is not installed, util-linux alone
+(`Launcher`). Linux only.
 """
 
 from __future__ import annotations
@@ -11,41 +11,39 @@ from __future__ import annotations
 import signal
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from localpipe.core.jobspec import JobExit
-from localpipe.core.ports import Availability, CommandLine, ImageStatus
-from localpipe.errors import ImageMissing, JobFailed, RunnerUnavailable
+from localpipe.core.ports import CommandLine
+from localpipe.errors import JobFailed, NotSupported, RunnerUnavailable
 from localpipe.runners import _sandbox_process as processes
-from localpipe.runners._hosts import only_host
+from localpipe.runners._host_network import HostNetwork, can_be_made, carried_port, host_addresses, place_in
 from localpipe.runners._never_ran import REFUSED_BY_KERNEL, never_ran
 from localpipe.runners._sandbox_check import find_ability
 from localpipe.runners._sandbox_directory import make_directory, remove_directory
-from localpipe.runners._sandbox_interpreter import interpreter_of
-from localpipe.runners._sandbox_plan import (
-    SandboxPlan,
-    enter_line,
-    merged,
-    plan_sandbox,
-    program_of,
-)
+from localpipe.runners._sandbox_plan import ENTERED_BY, SandboxPlan, enter_line, merged, plan_sandbox
 from localpipe.runners._sandbox_program import not_executed
+from localpipe.runners._shared_fate import SharedFate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from localpipe.core.jobspec import StagedJob
+    from localpipe.core.jobspec import StagedHost, StagedJob
     from localpipe.core.names import AttemptKey
-    from localpipe.core.ports import Running
+    from localpipe.core.ports import Availability, ImageStatus, Prepared, Running
+    from localpipe.runners._host_network import HostPlace
     from localpipe.runners._sandbox_check import Ability
     from localpipe.runners._sandbox_launcher import Launcher
-    from localpipe.runners._sandbox_plan import RootFileSystem
+    from localpipe.runners._sandbox_plan import SandboxImage
     from localpipe.runners._sandbox_process import FirstProcess, ProcessId
 
 _LOOPBACK = "127.0.0.1"
-_SANDBOX, _REPEAT, _SHELL = "sandbox", "repeat", "shell-"
+_SANDBOX, _REPEAT, _SHELL, _HOST = "sandbox", "repeat", "shell-", "host-"
 _OOM_FILE, _LOG_LINK = "oom-kills", "log"
 _KILLED = 128 + signal.SIGKILL
 _NOT_RUN = 126
@@ -54,83 +52,66 @@ _NOT_EXECUTED = ("bwrap: execvp ", "setpriv: failed to execute ")
 """How a launcher's last words begin when the kernel refuses the program, and the exit codes that it may have then."""
 
 
-class EnvironmentStatus(Protocol):
-    """The virtual environment that serves an image URI."""
+class SandboxImages(Protocol):
+    """What jobs stand on: the images that a runner has, and which runner that is."""
 
-    @property
-    def path(self) -> Path | None:
-        """Its directory, made or not; None: there can be none, and `reason` and `remedy` say why and what helps."""
+    runner: ClassVar[str]
+
+    def usable(self, ability: Ability) -> Availability:
+        """Whether images can be had, where sandboxes can do that much."""
         ...
 
-    @property
-    def ready(self) -> bool:
-        """Whether it is made."""
-        ...
-
-    @property
-    def reason(self) -> str:
-        """Why there can be none; else empty."""
-        ...
-
-    @property
-    def remedy(self) -> str:
-        """The command that helps; else empty."""
-        ...
-
-    @property
-    def python(self) -> str:
-        """Its Python (`3.11`), empty where that is not known."""
-        ...
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What differs from the image that was asked for."""
-        ...
-
-
-class Environments(Protocol):
-    """Where virtual environments come from."""
-
-    def environment(self, image_uri: str) -> EnvironmentStatus:
+    def status(self, image_uri: str) -> ImageStatus:
         """What would serve the image; makes nothing."""
         ...
 
-    def ensure(self, image_uri: str, say: Callable[[str], None]) -> Path:
-        """The environment's directory, made first if need be. Raises ImageMissing, RunnerUnavailable."""
+    def image(self, image_uri: str) -> SandboxImage:
+        """The image, made first if need be. Raises ImageMissing, RunnerUnavailable."""
+        ...
+
+    def program(self, job: StagedJob) -> tuple[str, ...]:
+        """The program that the job runs and its arguments. Raises JobFailed, ImageMissing."""
+        ...
+
+    def clean(self) -> None:
+        """Remove what is kept of images that are gone."""
         ...
 
 
-class ProcessRunner:
-    """Runs jobs of one host as sandboxed processes.
+class SandboxRunner:
+    """Runs jobs as sandboxed processes.
 
     `work_dir`: a directory on the file system of the attempts, where sandboxes are tried. `attempt_dir_of`: the attempt
-    directory of a key, whether or not it exists. `image_environment`: what images set; a job's own variables come first.
-    `say` hears what goes on while an environment is made. `search_path`: the PATH on which bubblewrap or, in its place,
-    `unshare` is looked for; None: the caller's own.
+    directory of a key, whether or not it exists. `search_path`: the PATH on which bubblewrap or, in its place, `unshare` is
+    looked for; None: the caller's own.
     """
 
-    name: ClassVar[str] = "process"
+    prepares_ahead: ClassVar[bool] = False
 
     def __init__(
         self,
+        images: SandboxImages,
         *,
-        root: RootFileSystem,
-        environments: Environments,
         attempt_dir_of: Callable[[AttemptKey], Path],
         work_dir: Path,
-        image_environment: Mapping[str, str],
-        say: Callable[[str], None],
         search_path: str | None = None,
     ) -> None:
-        self._root = root
-        self._environments = environments
+        self._images = images
         self._attempt_dir_of = attempt_dir_of
         self._work_dir = work_dir
-        self._image_environment = image_environment
-        self._say = say
         self._search_path = search_path
         self._ability: Ability | None = None
         self._trial = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """The name by which users choose it."""
+        return self._images.runner
+
+    @cached_property
+    def several_hosts(self) -> bool:
+        """Whether this kernel lets the user make a network for them: tried when first asked."""
+        return can_be_made()
 
     @property
     def overlays(self) -> bool:
@@ -139,23 +120,15 @@ class ProcessRunner:
 
     def check(self) -> Availability:
         """Whether a sandbox starts here: tried once, then remembered."""
-        return self._tried().availability
+        return self._images.usable(self._tried())
 
     def image(self, image_uri: str) -> ImageStatus:
-        """The virtual environment that serves the image, made or not."""
-        found = self._environments.environment(image_uri)
-        return ImageStatus(
-            image_uri=image_uri,
-            local=str(found.path) if found.path else None,
-            reason=found.reason,
-            remedy=found.remedy,
-            python=found.python,
-            notes=found.notes,
-        )
+        """What would serve the image, made or not."""
+        return self._images.status(image_uri)
 
     def ensure_image(self, image_uri: str) -> None:
-        """Make the virtual environment if it is not there. Raises ImageMissing, RunnerUnavailable."""
-        self._venv(image_uri)
+        """Make what serves the image if it is not there. Raises ImageMissing, RunnerUnavailable."""
+        self._images.image(image_uri)
 
     def endpoint_host(self) -> str:
         """Loopback: jobs share the machine's network unless they are isolated."""
@@ -165,51 +138,49 @@ class ProcessRunner:
         """The same: jobs know it by its address."""
         return _LOOPBACK
 
-    def prepare(self, job: StagedJob) -> PreparedSandbox:
-        """Make the sandbox's directory. Raises JobFailed, ImageMissing or RunnerUnavailable."""
-        host = only_host(job)
-        directory = job.attempt_dir / _SANDBOX
-        plan = self._plan(job, program_of(job), directory)
-        remove_directory(directory)
-        make_directory(plan)
-        return PreparedSandbox(plan=plan, launcher=self._launcher(), log_file=host.log_file)
+    def prepare(self, job: StagedJob) -> Prepared:
+        """Make the sandboxes' directories. Raises JobFailed, ImageMissing or RunnerUnavailable."""
+        remove_directory(job.attempt_dir / _SANDBOX)
+        prepared = tuple(self._prepared(job, host) for host in job.hosts)
+        if len(prepared) == 1:
+            return prepared[0]
+        return PreparedHosts(prepared, carried_port(job), host_addresses(job), job.attempt_dir / _SANDBOX)
 
-    def find(self, key: AttemptKey) -> SandboxedJob | None:
-        """The job as it runs or ended unseen; None if it never started or died with the machine."""
+    def find(self, key: AttemptKey) -> Running | None:
+        """The job as it runs or ended unseen; None if it never started, not every host did, or it died with the machine."""
         directory = self._attempt_dir_of(key) / _SANDBOX
-        monitor = processes.monitor_of(directory)
-        if monitor is None:
-            return None
-        first, exit_code = processes.status_of(directory)
-        if first is None:
-            processes.kill_group(monitor)
-            return None
-        if exit_code is None and not processes.alive(monitor):
-            processes.kill_first(first)
-            return None
-        return SandboxedJob(directory, monitor, first)
+        places = _host_directories(directory)
+        found = [host for host in map(_found, places) if host]
+        if len(found) == len(places):
+            return found[0] if places == [directory] else SharedFate(found, partial(remove_directory, directory))
+        for host in found:
+            host.remove()
+        return None
 
     def enter(self, key: AttemptKey, command: Sequence[str], *, terminal: bool) -> Sequence[str] | None:  # noqa: ARG002
-        """`nsenter` into the namespaces of the job, with or without a terminal."""
-        directory = self._attempt_dir_of(key) / _SANDBOX
+        """`nsenter` into the namespaces of the job's first host, with or without a terminal."""
+        directory = next(iter(_host_directories(self._attempt_dir_of(key) / _SANDBOX)))
         monitor = processes.monitor_of(directory)
         first, exit_code = processes.status_of(directory)
         if monitor is None or first is None or exit_code is not None or not processes.alive(monitor):
             return None
-        return enter_line(first.pid, command, own_network=first.own_network)
+        _refuse_without_programs(first.pid)
+        place = place_in(directory)
+        return (*(place.words() if place else ()), *enter_line(first.pid, command, own_network=first.own_network))
 
     def sweep(self, keep: Callable[[AttemptKey], bool]) -> int:  # noqa: ARG002 - the port's signature
-        """A sandbox goes with its job: nothing is left."""
+        """A sandbox goes with its job: nothing is left. Images that are gone are cleaned away."""
+        self._images.clean()
         return 0
 
     def job_command(self, job: StagedJob) -> Sequence[str]:
-        """The job's command; raises JobFailed if it needs an image's ENTRYPOINT."""
-        return program_of(job)
+        """The job's command; raises JobFailed if it needs an ENTRYPOINT that is not there."""
+        return self._images.program(job)
 
     def shell(self, job: StagedJob, command: Sequence[str], *, terminal: bool) -> CommandLine:  # noqa: ARG002
         """A sandbox like the job's, with or without a terminal. It works while this process or its heir lives."""
         directory = Path(tempfile.mkdtemp(prefix=_SHELL, dir=job.attempt_dir))
-        plan = self._plan(job, tuple(command), directory)
+        plan = self._plan(job, job.hosts[0], tuple(command), directory)
         plan = replace(plan, environment={"TERM": "xterm", **plan.environment})
         make_directory(plan)
         launcher = self._launcher()
@@ -220,31 +191,33 @@ class ProcessRunner:
         """Everything belongs to the user."""
 
     def repeat_command(self, job: StagedJob) -> str:
-        """One line a person can paste to run the job again, on the terminal; it holds no credentials."""
-        plan = self._plan(job, program_of(job), job.attempt_dir / _REPEAT)
-        if not plan.directory.exists():
-            make_directory(plan)
+        """One line a person can paste to run the job again, on the terminal; it holds no credentials.
+
+        Of several hosts it runs the first alone.
+        """
+        plan = self._plan(job, job.hosts[0], self._images.program(job), job.attempt_dir / _REPEAT)
         return self._launcher().pasteable_line(plan)
 
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _plan(self, job: StagedJob, command: tuple[str, ...], directory: Path) -> SandboxPlan:
+    def _prepared(self, job: StagedJob, host: StagedHost) -> PreparedSandbox:
+        directory = job.attempt_dir / _SANDBOX
+        directory = directory if len(job.hosts) == 1 else directory / f"{_HOST}{host.name}"
+        plan = self._plan(job, host, self._images.program(job), directory)
+        make_directory(plan)
+        return PreparedSandbox(plan=plan, launcher=self._launcher(), log_file=host.log_file)
+
+    def _plan(self, job: StagedJob, host: StagedHost, command: tuple[str, ...], directory: Path) -> SandboxPlan:
         return plan_sandbox(
             job,
+            host,
             command,
             directory=directory,
-            root=self._root,
-            interpreter=interpreter_of(self._venv(job.image_uri)),
-            image_environment=self._image_environment,
+            image=self._images.image(job.image_uri),
             overlays=self._tried().overlays,
+            addresses=host_addresses(job),
         )
-
-    def _venv(self, image_uri: str) -> Path:
-        found = self._environments.environment(image_uri)
-        if found.path is None:
-            raise ImageMissing(image_uri, found.reason, found.remedy)
-        return found.path if found.ready else self._environments.ensure(image_uri, self._say)
 
     def _launcher(self) -> Launcher:
         ability = self._tried()
@@ -255,17 +228,18 @@ class ProcessRunner:
     def _tried(self) -> Ability:
         with self._trial:
             if self._ability is None:
-                self._ability = find_ability(self._root, self._work_dir, self._search_path)
+                self._ability = find_ability(self._work_dir, self._search_path)
             return self._ability
 
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedSandbox:
-    """A sandbox whose directory is made and whose job does not run yet."""
+    """A sandbox whose directory is made and whose job does not run yet. `place`: where several hosts have it run."""
 
     plan: SandboxPlan
     launcher: Launcher
     log_file: Path
+    place: HostPlace | None = None
 
     def start(self) -> Running:
         """Start it. Raises JobFailed, naming what is missing, if no sandbox can be made."""
@@ -275,7 +249,10 @@ class PreparedSandbox:
             return never_ran(why, self.log_file, self.remove)
         (directory / _LOG_LINK).symlink_to(self.log_file)
         (directory / _OOM_FILE).write_text(str(_oom_kills()))
-        first = processes.spawn(self.plan, self.launcher, self.log_file)
+        if self.place:
+            self.place.write(directory)
+        within = self.place.words() if self.place else ()
+        first = processes.spawn(self.plan, self.launcher, self.log_file, within)
         monitor = processes.monitor_of(directory)
         if first is None or monitor is None:
             if monitor is not None:
@@ -294,6 +271,70 @@ class PreparedSandbox:
             source = lowers.get(bind.source, bind.source)
             if not source.exists():
                 raise JobFailed(f"{source}, to be mounted at {bind.target}, does not exist.")
+
+
+@dataclass(frozen=True)
+class PreparedHosts:
+    """The sandboxes of a job of several hosts, in one directory. `port` is the one that is carried to them."""
+
+    hosts: Sequence[PreparedSandbox]
+    port: int
+    addresses: Mapping[str, str]
+    directory: Path
+
+    def start(self) -> Running:
+        """Start all of them in a network. Raises JobFailed if one cannot be started; then none is left."""
+        network = HostNetwork(self.addresses, self.port)
+        with closing(network), ThreadPoolExecutor(len(self.hosts)) as threads:
+            placed = [replace(host, place=network.places[host.plan.host_name]) for host in self.hosts]
+            starting = [threads.submit(host.start) for host in placed]
+            started = [start.result() for start in starting if start.exception() is None]
+            for host in placed:
+                if monitor := processes.monitor_of(host.plan.directory):
+                    network.keep_for(monitor.pid)
+        if failure := next(filter(None, (start.exception() for start in starting)), None):
+            for running in started:
+                running.remove()
+            network.reap()
+            raise failure
+
+        def take_away() -> None:
+            network.reap()
+            self.remove()
+
+        return SharedFate(started, take_away)
+
+    def remove(self) -> None:
+        """Remove the sandboxes' directories."""
+        remove_directory(self.directory)
+
+
+def _host_directories(directory: Path) -> list[Path]:
+    """The directories of an attempt's sandboxes: one in each of several hosts' names, else the one itself."""
+    hosts = sorted(directory.glob(f"{_HOST}*"), key=lambda path: (len(path.name), path.name))
+    return hosts or [directory]
+
+
+def _refuse_without_programs(pid: int) -> None:
+    """Raises NotSupported for a sandbox whose root has not what entering takes; an image need not have it."""
+    root = Path(f"/proc/{pid}/root")
+    for name in ENTERED_BY:
+        if not any((root / place / name).exists() for place in ("usr/bin", "bin")):
+            raise NotSupported(f"Entering a running job whose image has no `{name}`", "Use the Docker runner.")
+
+
+def _found(directory: Path) -> SandboxedJob | None:
+    monitor = processes.monitor_of(directory)
+    if monitor is None:
+        return None
+    first, exit_code = processes.status_of(directory)
+    if first is None:
+        processes.kill_group(monitor)
+        return None
+    if exit_code is None and not processes.alive(monitor):
+        processes.kill_first(first)
+        return None
+    return SandboxedJob(directory, monitor, first)
 
 
 class SandboxedJob:

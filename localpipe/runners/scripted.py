@@ -88,6 +88,7 @@ class ScriptedRunner:
 
     name: ClassVar[str] = "scripted"
     overlays: ClassVar[bool] = False
+    several_hosts: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -96,7 +97,9 @@ class ScriptedRunner:
         default: Behaviour = succeed,
         refusals: Mapping[str, LocalpipeError] | None = None,
         missing_images: Collection[str] = (),
+        prepares_ahead: bool = False,
     ) -> None:
+        self.prepares_ahead = prepares_ahead
         self._behaviours, self._default = dict(behaviours or {}), default
         self._refusals, self._missing_images = dict(refusals or {}), frozenset(missing_images)
         self._lock = threading.Lock()

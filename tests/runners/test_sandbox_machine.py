@@ -11,9 +11,9 @@ from localpipe.core.ports import Availability
 from localpipe.runners._sandbox_check import launcher_or_refusal, refusal
 from localpipe.runners._sandbox_directory import remove_directory
 from localpipe.runners._sandbox_filter import filter_program
-from localpipe.runners._sandbox_interpreter import interpreter_of
+from localpipe.runners._sandbox_interpreter import Interpreter, interpreter_of
 from localpipe.runners._sandbox_launcher import Bubblewrap, Launcher, UtilLinux
-from localpipe.runners._sandbox_plan import Bind, Interpreter, Tools
+from localpipe.runners._sandbox_plan import Bind, Tools
 from localpipe.runners._sandbox_process import FirstProcess, ProcessId, parse_stat, parse_status
 from localpipe.runners.machine_root import machine_root
 

@@ -9,32 +9,37 @@ import pytest
 
 from localpipe.core.jobspec import Access, Mount, StagedHost, StagedJob
 from localpipe.core.names import AttemptKey
-from localpipe.errors import JobFailed
+from localpipe.runners._sandbox_directory import make_directory
 from localpipe.runners._sandbox_plan import (
     Bind,
-    Interpreter,
     Layer,
     RootFileSystem,
+    SandboxImage,
     SandboxPlan,
     Tools,
+    User,
     bwrap_options,
     enter_line,
     launch_line,
     options_file,
     pasteable_line,
     plan_sandbox,
-    program_of,
+    repeated,
 )
 
+SHOW_WORDS = 'printf %s "$0"; exit 3'
+SHOW_FILES = "find . | sort; find . -type l -exec readlink {} +; find . -type f -exec cat {} +"
 TOOLS = Tools(bwrap="/usr/bin/bwrap", unshare="/usr/bin/unshare")
 VENV = Path("/home/me/.cache/localpipe/venv")
-ROOT = RootFileSystem(
-    binds=(Bind(Path("/usr"), PurePosixPath("/usr")),),
-    links={PurePosixPath("/bin"): PurePosixPath("/usr/bin")},
-    directories={"/tmp": 0o1777},  # noqa: S108 - the sandbox's own
-    files={},
-)
 PYTHON = Bind(Path("/opt/python"), PurePosixPath("/opt/python"))
+BELOW = Path("/home/me/roots/1")
+IMAGE = SandboxImage(
+    root=RootFileSystem(below=BELOW, binds=(Bind(Path("/usr"), PurePosixPath("/usr")),)),
+    binds=(PYTHON,),
+    layer=Layer("venv", VENV, PurePosixPath(VENV)),
+    environment={"LANG": "C.UTF-8"},
+    programs=PurePosixPath(VENV, "bin"),
+)
 DIRECTORY = Path("/home/me/attempt/sandbox")
 
 
@@ -57,18 +62,9 @@ def a_job(*mounts: Mount, **changes: object) -> StagedJob:
     return replace(job, **changes)  # type: ignore[arg-type]  # fields by name
 
 
-def a_plan(
-    job: StagedJob | None = None, *, overlays: bool = False, links: dict[PurePosixPath, PurePosixPath] | None = None
-) -> SandboxPlan:
-    return plan_sandbox(
-        job or a_job(),
-        ("python3", "run.py"),
-        directory=DIRECTORY,
-        root=ROOT,
-        interpreter=Interpreter(venv=VENV, binds=(PYTHON,), links=links or {}),
-        image_environment={"LANG": "C.UTF-8"},
-        overlays=overlays,
-    )
+def a_plan(job: StagedJob | None = None, *, image: SandboxImage = IMAGE, overlays: bool = False) -> SandboxPlan:
+    job, command = job or a_job(), ("python3", "run.py")
+    return plan_sandbox(job, job.hosts[0], command, directory=DIRECTORY, image=image, overlays=overlays, addresses={})
 
 
 def test_mounts_follow_the_environment_in_their_order() -> None:
@@ -85,30 +81,12 @@ def test_mounts_follow_the_environment_in_their_order() -> None:
 def test_what_may_be_changed_but_must_not_change_is_a_layer() -> None:
     plan = a_plan(a_job(a_mount("/a/ml", "/opt/ml"), a_mount("/a/in", "/opt/ml/in", Access.OVERLAY)), overlays=True)
     assert plan.layers == (
+        Layer("root", BELOW, PurePosixPath("/")),
         Layer("venv", VENV, PurePosixPath(VENV)),
         Layer("mount-1", Path("/a/in"), PurePosixPath("/opt/ml/in")),
     )
     assert plan.binds[1] == Bind(DIRECTORY / "venv" / "merged", PurePosixPath(VENV), writable=True)
     assert plan.binds[3] == Bind(DIRECTORY / "mount-1" / "merged", PurePosixPath("/opt/ml/in"), writable=True)
-
-
-def test_a_python_of_the_system_is_no_layer() -> None:
-    plan = plan_sandbox(
-        a_job(),
-        ("python3",),
-        directory=DIRECTORY,
-        root=ROOT,
-        interpreter=Interpreter(venv=Path("/usr"), binds=()),
-        image_environment={},
-        overlays=True,
-    )
-    assert (plan.layers, plan.binds) == ((), ())
-    assert plan.environment["PATH"].startswith("/usr/bin:")
-
-
-def test_links_of_the_interpreter_stand_beside_those_of_the_root() -> None:
-    link, target = PurePosixPath("/home/me/.local/bin/python3"), PurePosixPath("/opt/python/bin/python3")
-    assert a_plan(links={link: target}).root.links == {**ROOT.links, link: target}
 
 
 def test_the_environments_programs_come_first_on_any_path() -> None:
@@ -124,40 +102,30 @@ def test_the_environments_programs_come_first_on_any_path() -> None:
     assert (given["PATH"], given["LANG"]) == (f"{VENV}/bin:/mine", "de")
 
 
-@pytest.mark.parametrize(
-    ("entrypoint", "arguments", "command"),
-    [
-        (("python3", "a.py"), ("-x",), ("python3", "a.py", "-x")),
-        (("python3", "a.py"), None, ("python3", "a.py")),
-        (None, ("train",), ("train",)),
-    ],
-)
-def test_the_command(
-    entrypoint: tuple[str, ...] | None, arguments: tuple[str, ...] | None, command: tuple[str, ...]
-) -> None:
-    assert program_of(a_job(entrypoint=entrypoint, arguments=arguments)) == command
-
-
-@pytest.mark.parametrize("arguments", [None, (), ("--depth", "3"), ("train", "now")])
-def test_an_images_own_entry_point_is_refused(arguments: tuple[str, ...] | None) -> None:
-    with pytest.raises(JobFailed) as failed:
-        program_of(a_job(entrypoint=None, arguments=arguments))
-    assert str(failed.value) == (
-        "The job runs the ENTRYPOINT of image repo/image:1, and a local environment has none. "
-        "Give the job an entry point (ContainerEntrypoint), or use the Docker runner."
+def test_an_image_says_who_its_jobs_are_and_where_they_begin() -> None:
+    image = SandboxImage(
+        root=RootFileSystem(below=BELOW),
+        environment={"PATH": "/opt/conda/bin", "SEED": "1"},
+        working_dir=PurePosixPath("/app"),
+        user=User(uid=1000, gid=50, home="/home/app"),
     )
+    plan = a_plan(image=image, overlays=True)
+    assert plan.environment == {"HOME": "/home/app", "HOSTNAME": "algo-1", "PATH": "/opt/conda/bin", "SEED": "7"}
+    options = " ".join(bwrap_options(plan, {}))
+    assert options.startswith("--unshare-user --uid 1000 --gid 50 --cap-drop ALL ")
+    assert options.endswith(" --dir /app --chdir /app --clearenv")
 
 
 def test_bubblewraps_options() -> None:
     options = " ".join(bwrap_options(a_plan(a_job(a_mount("/a/ml", "/opt/ml"))), {"SEED": "7"}))
     assert options == (
         "--unshare-user --uid 0 --gid 0 --cap-drop ALL --unshare-pid --as-pid-1 --unshare-ipc --unshare-uts "
-        "--hostname algo-1 --bind /home/me/attempt/sandbox/root / --ro-bind /usr /usr --proc /proc --dev /dev "
+        "--hostname algo-1 --bind /home/me/attempt/sandbox/root/merged / --ro-bind /usr /usr --proc /proc --dev /dev "
         "--ro-bind-try /proc/sys /proc/sys --ro-bind-try /proc/sysrq-trigger /proc/sysrq-trigger "
         "--ro-bind-try /proc/fs /proc/fs --ro-bind-try /proc/acpi /proc/acpi --ro-bind-try /proc/scsi /proc/scsi "
         "--ro-bind-try /proc/mtrr /proc/mtrr --ro-bind-try /proc/pressure /proc/pressure "
         "--ro-bind /opt/python /opt/python --ro-bind /home/me/.cache/localpipe/venv /home/me/.cache/localpipe/venv "
-        "--bind /a/ml /opt/ml --chdir / --clearenv --setenv SEED 7"
+        "--bind /a/ml /opt/ml --dir / --chdir / --clearenv --setenv SEED 7"
     )
 
 
@@ -179,18 +147,31 @@ def test_options_are_separated_by_zero_bytes() -> None:
     assert options_file(["--setenv", "A", "x\ny", ""]) == b"--setenv\0A\0x\ny\0\0"
 
 
-def test_the_line_to_paste_keeps_words_and_leaves_credentials_out() -> None:
-    environment = {"AWS_SECRET_ACCESS_KEY": "hush", "TEXT": "it's\n\\n 100%"}
-    plan = replace(a_plan(), environment=environment, command=("python3", "-c", "print(1)\nprint('\\t')"))
-    line = pasteable_line(plan, Tools(bwrap="printf", unshare="unshare"))
+def test_the_line_to_paste_leaves_credentials_out() -> None:
+    line = pasteable_line(replace(a_plan(), environment={"AWS_SECRET_ACCESS_KEY": "hush", "SEED": "7"}), TOOLS)
     assert "\n" not in line
     assert "hush" not in line
-    words = subprocess.run(
-        ["/bin/sh", "-c", line.split("&& ", 1)[1].replace("/bin/sh -c", "printf '%s\\0' sh", 1).replace(" 4<filter", "")],
-        capture_output=True,
-        check=True,
-    ).stdout.decode()
-    assert words.split("\0")[-7:-1] == ["TEXT", "it's\n\\n 100%", "--", *plan.command]
+    assert "--setenv SEED 7 -- python3 run.py" in line
+
+
+def test_a_repeated_line_keeps_its_words_and_its_exit_status(tmp_path: Path) -> None:
+    line = repeated(replace(a_plan(overlays=True), directory=tmp_path / "again"), ("sh", "-c", SHOW_WORDS, "it's\n\\n 100%"))
+    done = subprocess.run(line, shell=True, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (3, "it's\n\\n 100%"), done.stderr
+    assert not (tmp_path / "again").exists()
+
+
+@pytest.mark.parametrize("overlays", [True, False])
+def test_a_repeated_line_makes_the_directory_that_a_start_finds(tmp_path: Path, *, overlays: bool) -> None:
+    (tmp_path / "below" / "locked").mkdir(parents=True)
+    (tmp_path / "below" / "link").symlink_to("/nowhere")
+    image = replace(IMAGE, root=RootFileSystem(below=tmp_path / "below"), files={PurePosixPath("/etc/x"): b"%'\0\n\xff"})
+    plan = replace(a_plan(image=image, overlays=overlays), directory=tmp_path / "again")
+    seen = subprocess.run(repeated(plan, ("sh", "-c", SHOW_FILES)), shell=True, capture_output=True, check=True).stdout
+    make_directory(plan)
+    made = subprocess.run(["sh", "-c", SHOW_FILES], cwd=plan.directory, capture_output=True, check=True).stdout
+    assert seen == made
+    assert b"%'\0\n\xff" in seen
 
 
 def test_a_program_beside_the_job_is_as_weak_as_the_job() -> None:

@@ -15,17 +15,19 @@ OPT = PurePosixPath("/opt")
 def a_plan(tmp_path: Path, *command: str, path: str = "/usr/bin:/bin") -> SandboxPlan:
     """A sandbox over a small machine: programs in `/usr/bin`, a layer in `/opt/venv`, an input in `/opt/in`."""
     directory = tmp_path / "sandbox"
-    for folder in (tmp_path / "usr/bin", tmp_path / "venv/bin", tmp_path / "input", directory / "root"):
+    for folder in (tmp_path / "usr/bin", tmp_path / "venv/bin", tmp_path / "input", tmp_path / "below"):
         folder.mkdir(parents=True, exist_ok=True)
-    (directory / "root/bin").symlink_to("usr/bin")
+    (tmp_path / "below/bin").symlink_to("usr/bin")
+    (directory / "root/upper/etc").mkdir(parents=True)
+    (directory / "root/upper/etc/hosts").touch()
     a_file(tmp_path / "usr/bin/sh", b"\x7fELF")
     a_file(tmp_path / "venv/bin/train", b"#!/opt/venv/bin/python -s\n")
     (tmp_path / "venv/bin/python").symlink_to("/bin/sh")
     return SandboxPlan(
         directory=directory,
         host_name="algo-1",
-        root=RootFileSystem(binds=(Bind(tmp_path / "usr", PurePosixPath("/usr")),), links={}, directories={}, files={}),
-        layers=(Layer("venv", tmp_path / "venv", OPT / "venv"),),
+        root=RootFileSystem(below=tmp_path / "below", binds=(Bind(tmp_path / "usr", PurePosixPath("/usr")),)),
+        layers=(Layer("root", tmp_path / "below", PurePosixPath("/")), Layer("venv", tmp_path / "venv", OPT / "venv")),
         binds=(Bind(directory / "venv/merged", OPT / "venv", writable=True), Bind(tmp_path / "input", OPT / "in")),
         environment={"PATH": path},
         command=command,
@@ -48,7 +50,8 @@ def a_file(path: Path, content: bytes, mode: int = 0o755) -> None:
         ("/opt/venv/bin/train", "venv/bin/train"),
         ("/opt/venv/bin/python", "usr/bin/sh"),
         ("/opt/in/run", "input/run"),
-        ("/opt/in/../run", "sandbox/root/opt/run"),
+        ("/opt/in/../run", "below/opt/run"),
+        ("/etc/hosts", "sandbox/root/upper/etc/hosts"),
         ("/proc/self/exe", None),
     ],
 )

@@ -15,7 +15,7 @@ VENV = PurePosixPath("/home/me/venv")
 PLAN = SandboxPlan(
     directory=Path("/home/me/attempt/sandbox"),
     host_name="algo-1",
-    root=RootFileSystem(binds=(Bind(Path("/usr"), PurePosixPath("/usr")),), links={}, directories={}, files={}),
+    root=RootFileSystem(below=Path("/home/me/roots/1"), binds=(Bind(Path("/usr"), PurePosixPath("/usr")),)),
     layers=(Layer("venv", Path(VENV), VENV),),
     binds=(
         Bind(Path("/home/me/attempt/sandbox/venv/merged"), VENV, writable=True),

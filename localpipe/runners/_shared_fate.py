@@ -1,0 +1,87 @@
+"""Several hosts of one job as one running job: when one fails the others are ended. Follows: containers.md 2.14."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from localpipe.errors import LocalpipeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from localpipe.core.jobspec import JobExit
+    from localpipe.core.ports import Running
+
+
+class SharedFate:
+    """Started hosts, each with a thread that waits for its end. Any thread may call it.
+
+    The first host that fails has the others killed; its exit is the job's. `take_away` removes what the hosts shared, once
+    they are removed themselves.
+    """
+
+    def __init__(self, hosts: Sequence[Running], take_away: Callable[[], None]) -> None:
+        self._hosts, self._take_away = tuple(hosts), take_away
+        self._lock = threading.Lock()
+        self._ended: list[JobExit | BaseException] = []
+        self._over = threading.Event()
+        for host in self._hosts:
+            threading.Thread(target=self._attend, args=(host,), daemon=True).start()
+
+    def wait(self, timeout_seconds: float | None = None) -> JobExit | None:
+        """Block until every host has ended; the exit of the first that failed. Raises what kept one from being followed."""
+        if not self._over.wait(timeout_seconds):
+            return None
+        end = next(filter(_failed, self._ended), self._ended[0])
+        if isinstance(end, BaseException):
+            raise end
+        return end
+
+    def signal(self, signum: int) -> None:
+        """Send a signal to the first process of every host."""
+        for host in self._hosts:
+            host.signal(signum)
+
+    def address(self, port: int) -> tuple[str, int]:
+        """Where the first host's port can be reached."""
+        return self._hosts[0].address(port)
+
+    def remove(self) -> None:
+        """Kill what still runs and remove all hosts, then what they shared."""
+        for host in self._hosts:
+            host.remove()
+        self._take_away()
+
+    def _attend(self, host: Running) -> None:
+        end = _end_of(host)
+        with self._lock:
+            first_failure = _failed(end) and not any(map(_failed, self._ended))
+            self._ended.append(end)
+            over = len(self._ended) == len(self._hosts)
+        if over:
+            self._over.set()
+        elif first_failure:
+            self._kill_others(host)
+
+    def _kill_others(self, failed: Running) -> None:
+        for host in self._hosts:
+            if host is not failed:
+                with suppress(LocalpipeError):  # who waits for that host is told
+                    host.signal(signal.SIGKILL)
+
+
+def _end_of(host: Running) -> JobExit | BaseException:
+    """How a host ended, or what kept it from being followed."""
+    try:
+        while True:
+            if (end := host.wait()) is not None:
+                return end
+    except BaseException as error:  # noqa: BLE001 - raised where the job is waited for
+        return error
+
+
+def _failed(end: JobExit | BaseException) -> bool:
+    return isinstance(end, BaseException) or end.exit_code != 0

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import io
+import os
+import stat
+import tarfile
+import time
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from localpipe.errors import JobFailed
+from localpipe.runners._image_root import ImageConfig, parse_config, unpack, user_of
+from localpipe.runners._root_cache import KnownImage, RootCache
+from localpipe.runners._sandbox_plan import User
+
+IMAGE = KnownImage(name="mine:1", image_id="sha256:abc", config={"Cmd": ["sh"]})
+
+
+def an_archive(*members: tuple[str, dict[str, object], bytes]) -> list[bytes]:
+    """The pieces of an archive: name, attributes of its TarInfo, content of each member."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, attributes, content in members:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            for attribute, value in attributes.items():
+                setattr(member, attribute, value)
+            archive.addfile(member, io.BytesIO(content))
+    whole = packed.getvalue()
+    return [whole[start : start + 700] for start in range(0, len(whole), 700)]
+
+
+def a_link(name: str, target: str) -> tuple[str, dict[str, object], bytes]:
+    return name, {"type": tarfile.SYMTYPE, "linkname": target}, b""
+
+
+def a_directory(name: str, mode: int = 0o755) -> tuple[str, dict[str, object], bytes]:
+    return name, {"type": tarfile.DIRTYPE, "mode": mode}, b""
+
+
+def test_a_file_system_becomes_the_users_own(tmp_path: Path) -> None:
+    pieces = an_archive(
+        a_directory("usr/", 0o555),
+        a_directory("usr/bin/"),
+        ("usr/bin/tool", {"mode": 0o4755, "mtime": 1_000_000, "uid": 99}, b"#!" * 1000),
+        ("usr/bin/same", {"type": tarfile.LNKTYPE, "linkname": "usr/bin/tool"}, b""),
+        a_link("bin", "usr/bin"),
+        a_link("etc", "/host/etc"),
+        ("shadow", {"mode": 0o000}, b"secret"),
+        ("dev/disk", {"type": tarfile.BLKTYPE, "devmajor": 8}, b""),
+        ("run/pipe", {"type": tarfile.FIFOTYPE, "mode": 0o600}, b""),
+    )
+    unpack(pieces, tmp_path)
+    tool = tmp_path / "usr/bin/tool"
+    assert (tool.read_bytes(), tool.stat().st_mtime, tool.stat().st_uid) == (b"#!" * 1000, 1_000_000, os.getuid())
+    assert tool.stat().st_ino == (tmp_path / "usr/bin/same").stat().st_ino
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (tool, tmp_path / "usr", tmp_path / "shadow")] == [
+        *(0o4755, 0o755, 0o600),
+    ]
+    assert [(tmp_path / name).readlink() for name in ("bin", "etc")] == [Path("usr/bin"), Path("/host/etc")]
+    assert list((tmp_path / "dev").iterdir()) == []
+    assert (tmp_path / "run/pipe").is_fifo()
+
+
+@pytest.mark.parametrize(
+    ("members", "why"),
+    [
+        ([("../evil", {}, b"x")], "The image's archive holds '../evil', which leads out of it."),
+        ([("a/../../evil", {}, b"x")], "The image's archive holds 'a/../../evil', which leads out of it."),
+        ([a_link("a", ".."), ("a/evil", {}, b"x")], "The image's archive holds 'a/evil' behind the link a."),
+        (
+            [a_link("a", "/"), a_link("b", "a"), ("b/c/evil", {}, b"x")],
+            "The image's archive holds 'b/c/evil' behind the link b.",
+        ),
+        (
+            [("evil", {"type": tarfile.LNKTYPE, "linkname": "../secret"}, b"")],
+            "The image's archive holds '../secret', which leads out of it.",
+        ),
+    ],
+)
+def test_nothing_is_written_or_linked_outside(
+    tmp_path: Path, members: list[tuple[str, dict[str, object], bytes]], why: str
+) -> None:
+    (tmp_path / "secret").write_text("mine")
+    (tmp_path / "root").mkdir()
+    with pytest.raises(JobFailed) as failed:
+        unpack(an_archive(*members), tmp_path / "root")
+    assert str(failed.value) == why
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["root", "secret"]
+
+
+def test_what_an_image_sets_is_read() -> None:
+    config = {"Env": ["A=1", "B=x=y", "C"], "Entrypoint": ["run"], "Cmd": None, "WorkingDir": "app", "User": "ann"}
+    assert parse_config(config) == ImageConfig(
+        environment={"A": "1", "B": "x=y", "C": ""},
+        entrypoint=("run",),
+        arguments=(),
+        working_dir=PurePosixPath("/app"),
+        user="ann",
+    )
+    assert parse_config({}).working_dir == PurePosixPath("/")
+
+
+@pytest.mark.parametrize(
+    ("text", "user"),
+    [
+        ("", User(uid=0, gid=0, home="/root")),
+        ("ann", User(uid=1000, gid=50, home="/home/ann")),
+        ("1000", User(uid=1000, gid=50, home="/home/ann")),
+        ("ann:staff", User(uid=1000, gid=7, home="/home/ann")),
+        ("ann:8", User(uid=1000, gid=8, home="/home/ann")),
+        ("4321", User(uid=4321, gid=0, home="/")),
+    ],
+)
+def test_who_an_images_jobs_are(tmp_path: Path, text: str, user: User) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nbroken\nann:x:1000:50:Ann:/home/ann:/bin/sh\n")
+    (tmp_path / "etc/group").write_text("root:x:0:\nstaff:x:7:\n")
+    assert user_of(text, tmp_path) == user
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("bob", "The image runs as user 'bob', which its /etc/passwd does not have."),
+        ("0:bobs", "The image runs as group 'bobs', which its /etc/group does not have."),
+    ],
+)
+def test_a_name_that_the_image_does_not_have_is_refused(tmp_path: Path, text: str, why: str) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/passwd").symlink_to("/etc/passwd")
+    with pytest.raises(JobFailed) as failed:
+        user_of(text, tmp_path)
+    assert str(failed.value) == why
+
+
+def test_a_cached_root_is_found_by_any_of_its_names(tmp_path: Path) -> None:
+    cache = RootCache(tmp_path / "cache")
+    assert (cache.is_empty(), cache.root_of(IMAGE), cache.find(["mine:1"])) == (True, None, None)
+    root = cache.add(IMAGE, an_archive(("file", {}, b"x")))
+    assert (root / "file").read_bytes() == b"x"
+    other = KnownImage(name="other:2", image_id="sha256:abc", config={"Cmd": ["sh"]})
+    assert cache.root_of(other) == root
+    assert cache.find(["unknown", "other:2", "mine:1"]) == other
+    assert cache.find(["mine:1"]) == IMAGE
+
+
+def test_of_two_images_of_one_name_the_last_used_is_found(tmp_path: Path) -> None:
+    cache = RootCache(tmp_path)
+    newer = KnownImage(name="mine:1", image_id="sha256:def", config={})
+    for age, image in ((50, newer), (100, IMAGE)):
+        cache.add(image, an_archive())
+        os.utime(tmp_path / image.key, (time.time() - age,) * 2)
+    assert cache.find(["mine:1"]) == newer
+    cache.root_of(IMAGE)
+    assert cache.find(["mine:1"]) == IMAGE
+
+
+def test_an_archive_that_ends_too_early_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(JobFailed, match=r"^The image's archive cannot be read: "):
+        RootCache(tmp_path).add(IMAGE, an_archive(("file", {}, b"x" * 5000))[:3])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_not_used_for_a_day_is_told(tmp_path: Path) -> None:
+    cache = RootCache(tmp_path)
+    cache.add(IMAGE, an_archive())
+    assert cache.unused() == []
+    os.utime(tmp_path / "abc", (time.time() - 90_000,) * 2)
+    assert cache.unused() == [tmp_path / "abc"]
