@@ -6,7 +6,7 @@ import json
 
 import click
 
-from localpipe.cli.common import home_as_it_is, home_below, home_option, table
+from localpipe.cli.common import home_as_it_is, home_below, home_option, say, table
 from localpipe.errors import RunnerUnavailable
 from localpipe.service import images as service
 
@@ -29,7 +29,7 @@ def list_images() -> None:
     try:
         rows = service.image_rows()
     except RunnerUnavailable as error:
-        click.echo(f"Whether they are built cannot be told. {error}\n", err=True)
+        say(f"Whether they are built cannot be told. {error}\n")
         rows = service.known_rows()
     table(
         [(r.name, r.state, f"{r.size_bytes / _MIB:.0f} MiB" if r.size_bytes else "", "; ".join(r.notes)) for r in rows],
@@ -44,7 +44,7 @@ def list_images() -> None:
 )
 def build_images(names: tuple[str, ...], base: str | None) -> None:
     """Build stand-ins on the Docker engine: those named, or all. One that is up to date is left alone."""
-    service.build_images(names, base, lambda line: click.echo(line, err=True))
+    service.build_images(names, base, say)
 
 
 @images.command("map")

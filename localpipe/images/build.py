@@ -25,7 +25,7 @@ from localpipe.images.catalogue import all_stand_ins, dotted
 from localpipe.images.own_wheels import content_digest, own_wheels
 from localpipe.images.pip_settings import pip_settings
 from localpipe.images.resources import requirements, shared_pins
-from localpipe.images.wheels import Target, digest, is_source_only, source_wheels, wheelhouse
+from localpipe.images.wheels import Target, digest, wheel_folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -112,12 +112,11 @@ def build(
         base_id, shared_image = client.images.get(base).id, f"{SHARED_IMAGE}:{dotted(target.python)}"
         shared = shared_pins(containers)
         say(f"Fetching wheels for Python {dotted(target.python)} on {target.machine}")
-        source = source_wheels(shared, cache)
-        downloaded = wheelhouse([pin for pin in shared if not is_source_only(pin)], target, cache)
-        family = wheelhouse(stand_in.pins, target, cache)
+        shared_wheels = wheel_folders(shared, target, cache)
+        family = wheel_folders(stand_in.pins, target, cache)
         with tempfile.TemporaryDirectory(dir=cache) as folder:
             build_one = _Builder(client=client, say=say)
-            context = _context(Path(folder) / "shared", containers / "python-base", shared, [source, downloaded])
+            context = _context(Path(folder) / "shared", containers / "python-base", shared, shared_wheels)
             build_one.build_unless_current(context, shared_image, base, f"{base_id} {_content_of(context)}")
             own = own_wheels(stand_in, containers, cache, Path(folder))
             context = _family_context(Path(folder) / "family", stand_in, containers, family, own)
@@ -199,8 +198,8 @@ def _check_python(stand_in: StandIn, base: str, python: PythonVersion) -> None:
         raise ImageMissing(base, reason, f"Give another base image: `--base {default_base(stand_in)}`.")
 
 
-def _family_context(folder: Path, stand_in: StandIn, containers: Path, wheels: Path, own: Sequence[Path]) -> Path:
-    context = _context(folder, containers / "framework", [], [wheels])
+def _family_context(folder: Path, stand_in: StandIn, containers: Path, wheels: Iterable[Path], own: Sequence[Path]) -> Path:
+    context = _context(folder, containers / "framework", [], wheels)
     for wheel in own:
         shutil.copy(wheel, context / "wheels")
     own_names = (wheel.name.partition("-")[0] for wheel in own)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from posixpath import commonprefix
 from typing import TYPE_CHECKING
@@ -33,6 +33,13 @@ IMAGE_ENVIRONMENT: Mapping[str, str] = {"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTEC
 _ECR_HOST = re.compile(r"(?P<account>\d{12})\.dkr\.ecr(?P<fips>-fips)?\.(?P<region>[a-z0-9-]+)\.(?P<suffix>[a-z0-9.-]+)")
 _LOCAL_PREFIX = "localpipe/"
 _EXACT_SUFFIX = "-exact"
+_ANY_TAG = r"(?P<version>.*)"
+_TAG_WITH_CPU = r"(?P<version>.*?)(-cpu-py3)?"  # `1.2-1-cpu-py3` and `1.2-1` are the same image
+_DEEP_LEARNING_TAG = r"(?P<version>[12]\.\d+(\.\d+)?)-(cpu|gpu)-py\d+(-.*)?"
+"""Tags of AWS's deep learning containers: `2.0-cpu-py310`, `2.0.1-gpu-py310-cu118-ubuntu20.04-sagemaker`."""
+_KERAS_3_TAG = _DEEP_LEARNING_TAG.replace(r"[12]\.\d+", r"2\.(?:1[6-9]|[2-9]\d)")
+"""Those of TensorFlow from 2.16: scripts of earlier ones are written for Keras 2."""
+_GPU = "-gpu-"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +66,9 @@ class StandIn:
 
     `pins` are complete: with the pins that all families share (`containers/python-base/requirements.txt`) nothing else is
     installed but `parts`, single folders of distributions. `pythons` are the Python versions for which every pin has a
-    wheel. `program` is the folder below `containers/` with the family's own programs, empty for none. `constraints`: what
-    pip keeps to in a job. `aws` False: AWS has no such image. `notes`: what differs from the image that was asked for.
+    wheel. `program` is the folder below `containers/` with the family's own programs, empty for none; `training_module`
+    what AWS's toolkit calls in place of the script. `constraints`: what pip keeps to in a job. `aws` False: AWS has no such
+    image. `notes`: what differs from the image that was asked for.
     """
 
     family: str
@@ -71,6 +79,7 @@ class StandIn:
     pins: tuple[str, ...]
     pythons: tuple[PythonVersion, ...]
     program: str = ""
+    training_module: str = ""
     parts: tuple[Part, ...] = ()
     constraints: tuple[str, ...] = ()
     aws: bool = True
@@ -119,17 +128,20 @@ class _Tag:
 
 @dataclass(frozen=True, kw_only=True)
 class _Family:
-    """A family of AWS images: one repository. `variants` are the endings that a tag may carry besides its version.
+    """A family of AWS images. `tag_form` matches a whole tag, its group `version` what of it is looked up in `tags`.
 
-    `aws` False: AWS has no such image; `[images]` may map others to it.
+    `serves_all`: the one row that serves every version of that form. `aws` False: AWS has no such image; `[images]` may map
+    others to it.
     """
 
     name: str
-    repository: str
+    repositories: tuple[str, ...]
     framework: str
     tags: Mapping[str, _Tag]
-    variants: tuple[str, ...] = ("",)
+    tag_form: str = _ANY_TAG
+    serves_all: str = ""
     program: str = ""
+    training_module: str = ""
     parts: tuple[Part, ...] = ()
     aws: bool = True
 
@@ -138,6 +150,74 @@ class _Family:
 # the last whose get_dummies gives 0/1 (practice.md).
 _OLD_DATA = ("numpy==1.23.5", "pandas==1.5.3", "pytz==2026.6", "scipy==1.10.1", "threadpoolctl==3.8.0")
 _NEW_DATA = ("numpy==1.26.4", "pandas==2.2.3", "pytz==2026.6", "scipy==1.13.1", "threadpoolctl==3.8.0", "tzdata==2026.6")
+# What AWS's images hold besides and scripts import: `sagemaker_containers`, as the toolkit was called before, with the Flask
+# that it needs, and Parquet; those of XGBoost also drawing, pictures and YAML.
+_SCRIPTS = (
+    "blinker==1.9.0",
+    "click==8.5.1",
+    "flask==3.1.3",
+    "itsdangerous==2.2.0",
+    "jinja2==3.1.6",
+    "pyarrow==21.0.0",
+    "sagemaker-containers==2.8.6.post2",
+)
+_XGBOOST_SCRIPTS = (
+    *_SCRIPTS,
+    "contourpy==1.3.2",
+    "cycler==0.12.1",
+    "fonttools==4.65.0",
+    "kiwisolver==1.5.1",
+    "matplotlib==3.10.9",
+    "packaging==26.3",
+    "pillow==12.3.0",
+    "pyparsing==3.3.3",
+    "pyyaml==6.0.3",
+)
+# "+cpu" are the wheels without CUDA of PyTorch's own index; those of PyPI take gigabytes.
+_PYTORCH = (
+    "filelock==3.20.0",
+    "fsspec==2025.10.0",
+    "jinja2==3.1.6",
+    "mpmath==1.3.0",
+    "networkx==3.4.2",
+    "pillow==12.3.0",
+    "pyyaml==6.0.3",
+    "sagemaker-pytorch-training==3.0.0",
+    "scikit-learn==1.4.2",
+    "sympy==1.14.0",
+    "torch==2.13.0+cpu",
+    "tqdm==4.70.1",
+    "typing-extensions==4.16.0",
+)
+_TENSORFLOW = (
+    "absl-py==2.5.1",
+    "astunparse==1.6.3",
+    "flatbuffers==25.12.19",
+    "gast==0.7.0",
+    "google-pasta==0.2.0",
+    "grpcio==1.85.1",
+    "h5py==3.14.0",
+    "keras==3.12.4",
+    "libclang==18.1.1",
+    "markdown-it-py==4.3.0",
+    "mdurl==0.1.2",
+    "ml-dtypes==0.5.4",
+    "namex==0.1.0",
+    "opt-einsum==3.4.0",
+    "optree==0.20.0",
+    "packaging==26.3",
+    "pillow==12.3.0",
+    "pygments==2.21.0",
+    "pyyaml==6.0.3",
+    "rich==15.0.0",
+    "sagemaker-tensorflow-training==20.5.0",
+    "scikit-learn==1.4.2",
+    "tensorflow-cpu==2.21.0",
+    "termcolor==3.3.0",
+    "typing-extensions==4.16.0",
+    "wheel==0.48.0",
+    "wrapt==2.5.2",
+)
 _OLD_CONSTRAINTS = ("numpy<2",)
 _OLD_PYTHONS: tuple[PythonVersion, ...] = ((3, 10), (3, 11))
 _NEW_PYTHONS: tuple[PythonVersion, ...] = ((3, 10), (3, 11), (3, 12))
@@ -146,13 +226,15 @@ _NEW_PYTHONS: tuple[PythonVersion, ...] = ((3, 10), (3, 11), (3, 12))
 def _sklearn(version: str, *, old: bool) -> _Tag:
     data, pythons = (_OLD_DATA, _OLD_PYTHONS) if old else (_NEW_DATA, _NEW_PYTHONS)
     constraints = _OLD_CONSTRAINTS if old else ()
-    return _Tag(version=version, pins=(*data, f"scikit-learn=={version}"), pythons=pythons, constraints=constraints)
+    return _Tag(
+        version=version, pins=(*data, *_SCRIPTS, f"scikit-learn=={version}"), pythons=pythons, constraints=constraints
+    )
 
 
 def _xgboost(exact_version: str, *, old: bool, version: str = "3.2.0") -> _Tag:
     """`exact_version` is what the AWS image holds; `version` the small CPU-only wheel that stands for it by default."""
     data, pythons = (_OLD_DATA, _OLD_PYTHONS) if old else (_NEW_DATA, _NEW_PYTHONS)
-    data = (*data, f"scikit-learn=={'1.1.3' if old else '1.4.2'}")
+    data = (*data, *_XGBOOST_SCRIPTS, f"scikit-learn=={'1.1.3' if old else '1.4.2'}")
     exact = () if exact_version == version else (*data, f"xgboost=={exact_version}")
     return _Tag(
         version=version,
@@ -169,7 +251,7 @@ def _base_python(python: PythonVersion, *, aws: bool) -> _Family:
     name, version = f"base-python-{''.join(map(str, python))}", dotted(python)
     return _Family(
         name=name,
-        repository=f"sagemaker-{name}",
+        repositories=(f"sagemaker-{name}",),
         framework="Python",
         tags={"1.0": _Tag(version=version, exact_version=version, pins=SDK_PINS, pythons=(python,))},
         parts=(SDK_3_CORE,),
@@ -182,14 +264,12 @@ def dotted(version: PythonVersion) -> str:
     return ".".join(map(str, version))
 
 
-_CPU_PY3 = ("-cpu-py3", "")
-
 _FAMILIES: tuple[_Family, ...] = (
     _Family(
         name="scikit-learn",
-        repository="sagemaker-scikit-learn",
+        repositories=("sagemaker-scikit-learn",),
         framework="scikit-learn",
-        variants=_CPU_PY3,
+        tag_form=_TAG_WITH_CPU,
         tags={
             "0.20.0": _sklearn("1.1.3", old=True),
             "0.23-1": _sklearn("1.1.3", old=True),
@@ -200,9 +280,9 @@ _FAMILIES: tuple[_Family, ...] = (
     ),
     _Family(
         name="xgboost",
-        repository="sagemaker-xgboost",
+        repositories=("sagemaker-xgboost",),
         framework="XGBoost",
-        variants=_CPU_PY3,
+        tag_form=_TAG_WITH_CPU,
         program="xgboost/algorithm",
         tags={
             "0.90-1": _xgboost("0.90", old=True),
@@ -216,6 +296,26 @@ _FAMILIES: tuple[_Family, ...] = (
             "3.0-5": _xgboost("3.0.5", old=False, version="3.0.5"),
         },
     ),
+    _Family(
+        name="pytorch",
+        repositories=("pytorch-training", "pytorch-inference"),
+        framework="PyTorch",
+        tag_form=_DEEP_LEARNING_TAG,
+        serves_all="2.13",
+        program="toolkit/program",
+        training_module="sagemaker_pytorch_container.training:main",
+        tags={"2.13": _Tag(version="2.13.0", pins=(*_NEW_DATA, *_PYTORCH), pythons=_NEW_PYTHONS)},
+    ),
+    _Family(
+        name="tensorflow",
+        repositories=("tensorflow-training",),
+        framework="TensorFlow",
+        tag_form=_KERAS_3_TAG,
+        serves_all="2.21",
+        program="toolkit/program",
+        training_module="sagemaker_tensorflow_container.training:main",
+        tags={"2.21": _Tag(version="2.21.0", pins=(*_NEW_DATA, *_TENSORFLOW), pythons=_NEW_PYTHONS)},
+    ),
     _base_python((3, 10), aws=True),
     _base_python((3, 11), aws=False),
     _base_python((3, 12), aws=False),
@@ -225,7 +325,7 @@ _REFUSED = {
     " A script that runs in Python 3.10 makes the SDK ask for sagemaker-base-python-310, which has one."
 }
 """Repositories of AWS's whose images cannot be stood for → why, and what to do instead."""
-_BY_REPOSITORY = {family.repository: family for family in _FAMILIES}
+_BY_REPOSITORY = {repository: family for family in _FAMILIES for repository in family.repositories}
 _BY_NAME = {family.name: family for family in _FAMILIES}
 
 
@@ -263,7 +363,7 @@ def stand_in(ref: ImageRef, *, exact: bool = False) -> StandIn | None:
         wanted = exact or ref.tag.endswith(_EXACT_SUFFIX)
         return _of(family, ref.tag.removesuffix(_EXACT_SUFFIX), exact=wanted) if family else None
     family = _BY_REPOSITORY.get(ref.repository)
-    return _of(family, _version_of(family, ref.tag), exact=exact) if family else None
+    return _for_tag(family, ref.tag, exact=exact) if family else None
 
 
 def named(name: str) -> tuple[StandIn, ...]:
@@ -288,6 +388,11 @@ def all_stand_ins() -> tuple[StandIn, ...]:
 def mapped(uri: str, mappings: Mapping[str, str]) -> str | None:
     """The local image that the user's `[images]` gives for a URI: the first pattern that fits, in the order written."""
     return next((image for pattern, image in mappings.items() if fnmatchcase(uri, pattern)), None)
+
+
+def has_stand_in(uri: str, mappings: Mapping[str, str]) -> bool:
+    """Whether localpipe makes what serves a URI, be it by a mapping of the user's."""
+    return stand_in(parse_image_uri(mapped(uri, mappings) or uri)) is not None
 
 
 def candidates(uri: str, mappings: Mapping[str, str], *, exact: bool = False) -> tuple[str, ...]:
@@ -328,7 +433,8 @@ def unknown(uri: str, *, example: str, otherwise: str) -> Absence:
         reason, target = _REFUSED.get(ref.repository, "localpipe has no stand-in for this repository."), example
     else:
         near = _nearest(ref.tag, family.tags)
-        reason = f"localpipe has no stand-in for tag {ref.tag!r} of {ref.repository}; it has {', '.join(family.tags)}."
+        known = "those such as 2.18-cpu-py310" if family.serves_all else ", ".join(family.tags)
+        reason = f"localpipe has no stand-in for tag {ref.tag!r} of {ref.repository}; it has {known}."
         target = f"{_LOCAL_PREFIX}{family.name}:{near}"
     pattern = f"*/{ref.repository}:{ref.tag}*" if ref.host and ref.tag else uri
     remedy = f'Map it in localpipe.toml under [images], for example "{pattern}" = "{target}"'
@@ -344,9 +450,16 @@ def _mapped_absence(target: str, found: StandIn | None) -> Absence:
     return Absence(reason=reason, remedy="Build or pull that image, or change the mapping.")
 
 
-def _version_of(family: _Family, tag: str) -> str:
-    """The version in a tag: `1.2-1-cpu-py3` and `1.2-1` are the same image."""
-    return next((tag.removesuffix(variant) for variant in family.variants if variant and tag.endswith(variant)), tag)
+def _for_tag(family: _Family, tag: str, *, exact: bool) -> StandIn | None:
+    """The family's stand-in for a whole tag of AWS's, None where it has none."""
+    match = re.fullmatch(family.tag_form, tag)
+    if match is None:
+        return None
+    found = _of(family, family.serves_all or match["version"], exact=exact)
+    if found is None or not family.serves_all:
+        return found
+    asked = f"{match['version']} on GPUs" if _GPU in tag else match["version"]
+    return replace(found, notes=(f"{family.framework} {found.version} on the CPU stands for {asked}",))
 
 
 def _of(family: _Family, tag: str, *, exact: bool) -> StandIn | None:
@@ -364,6 +477,7 @@ def _of(family: _Family, tag: str, *, exact: bool) -> StandIn | None:
         pins=row.exact_pins if exact else row.pins,
         pythons=row.pythons,
         program=family.program,
+        training_module=family.training_module,
         parts=family.parts,
         constraints=row.constraints,
         aws=family.aws,
@@ -375,7 +489,7 @@ def _differences(family: _Family, tag: str, version: str, exact_version: str) ->
     """What to say where the version is not of the tag's own series: `1.2-1` holds a 1.2."""
     if not family.aws:
         return ("AWS has no such image",)
-    if version == exact_version or version.startswith(f"{tag.partition('-')[0]}."):
+    if family.serves_all or version == exact_version or version.startswith(f"{tag.partition('-')[0]}."):
         return ()
     other = f" (`{family.name}_exact = true` takes {exact_version})" if exact_version else ""
     return (f"{family.framework} {version} stands for {tag}{other}",)

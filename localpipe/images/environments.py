@@ -7,6 +7,7 @@ makes it valid, and a lock keeps two processes from making the same one.
 from __future__ import annotations
 
 import os
+import platform
 import tempfile
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -20,7 +21,18 @@ from localpipe.images.interpreters import Interpreter, asked, installed, running
 from localpipe.images.own_wheels import content_digest, own_wheels
 from localpipe.images.pip_settings import pip_settings
 from localpipe.images.resources import shared_pins
-from localpipe.images.wheels import CACHE_REMEDY, MARKER, digest, filled, is_source_only, run_uv, source_wheels
+from localpipe.images.wheels import (
+    CACHE_REMEDY,
+    MARKER,
+    Target,
+    digest,
+    filled,
+    is_from_pytorch,
+    is_source_only,
+    run_uv,
+    source_wheels,
+    wheelhouse,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -157,16 +169,21 @@ class Environments:
                 return
             say(f"Making the environment for {stand_in.name} with Python {dotted(interpreter.version)} (once)")
             shared = shared_pins(self.containers)
-            source = source_wheels(shared, self.cache)
-            downloaded = [pin for pin in shared if not is_source_only(pin)]
             own = own_wheels(stand_in, self.containers, self.cache, Path(scratch))
             run_uv("venv", "--allow-existing", f"--python={interpreter.path}", str(path))
-            _install(path, [*map(str, sorted(source.glob("*.whl"))), *downloaded])
+            _install(path, self._installable(shared, interpreter.version))
             # After the shared packages: the family's own `train` takes the place of the toolkit's.
-            _install(path, [*stand_in.pins, *map(str, own)])
+            _install(path, [*self._installable(stand_in.pins, interpreter.version), *map(str, own)])
             for name, text in pip_settings(stand_in, path).items():
                 (path / name).write_text(text)
             say(f"Made {path}")
+
+    def _installable(self, pins: Sequence[str], python: PythonVersion) -> list[str]:
+        """What uv takes for the pins: wheels made here, or had from PyTorch by pip, and the other pins as they are."""
+        target = Target(python=python, machine=platform.machine())
+        pytorch = wheelhouse([pin for pin in pins if is_from_pytorch(pin)], target, self.cache)
+        had = [*source_wheels(pins, self.cache).glob("*.whl"), *pytorch.glob("*.whl")]
+        return [*map(str, sorted(had)), *(pin for pin in pins if not (is_source_only(pin) or is_from_pytorch(pin)))]
 
 
 def _install(path: Path, what: Sequence[str]) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from localpipe.images.catalogue import StandIn
     from localpipe.images.sdk_pins import Part
 
-_KNOWN_AS = {"xgboost-cpu": "xgboost"}
+_KNOWN_AS = {"tensorflow-cpu": "tensorflow", "xgboost-cpu": "xgboost"}
 
 
 def own_wheels(stand_in: StandIn, containers: Path, cache: Path, folder: Path) -> tuple[Path, ...]:
@@ -30,18 +30,20 @@ def content_digest(stand_in: StandIn, containers: Path) -> str:
     """Changes whenever what would be installed for the stand-in changes; kept as a label of its image."""
     paths = sorted((containers / stand_in.program).rglob("*.py")) if stand_in.program else []
     pins = (*shared_pins(containers), *stand_in.pins, *aliases(stand_in.pins), *stand_in.constraints)
-    return digest(*pins, *map(str, stand_in.parts), *(path.read_text() for path in paths))
+    return digest(*pins, *map(str, stand_in.parts), stand_in.training_module, *(path.read_text() for path in paths))
 
 
 def program_wheel(stand_in: StandIn, containers: Path, folder: Path) -> Path:
     """Write the wheel of a family's own program into `folder`; its `train` replaces the toolkit's.
 
-    The program learns which tag it stands for from the file `tag.txt` in its package.
+    The program learns which tag it stands for from the file `tag.txt` in its package, and what the toolkit is to call from
+    `module.txt`.
     """
     source = containers / stand_in.program
     files = {path.relative_to(source).as_posix(): path.read_bytes() for path in sorted(source.rglob("*.py"))}
     package = next(iter(files)).partition("/")[0]
     files[f"{package}/tag.txt"] = stand_in.tag.encode()
+    files[f"{package}/module.txt"] = stand_in.training_module.encode()
     return pure_wheel(folder, package, "1", files, {"train": f"{package}.train:main"})
 
 

@@ -37,8 +37,24 @@ _ERROR_LINES = 6
 _MANYLINUX = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_26", "manylinux_2_24", "manylinux_2_17", "manylinux2014")
 _OLD_MANYLINUX = ("manylinux2010", "manylinux1")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_SOURCE_ONLY = ("sagemaker-training", "inotify_simple")
+_SOURCE_ONLY = (
+    "inotify_simple",
+    "sagemaker-containers",
+    "sagemaker-pytorch-training",
+    "sagemaker-tensorflow-training",
+    "sagemaker-training",
+)
 _GETHOSTNAME = b'"""Stands for the C helper that MPI runs preload; nothing else uses it, and the stand-ins have no MPI."""\n'
+_PYTORCH_INDEX = "https://download.pytorch.org/whl/cpu"
+_MENDED = {
+    "sagemaker_containers": (
+        (b"collections.Mapping", b"collections.abc.Mapping"),
+        (b"inspect.ArgSpec(", b'collections.namedtuple("ArgSpec", "args varargs keywords defaults")('),
+        (b"import inspect\n", b"import collections\nimport inspect\n"),
+        (b"sagemaker_containers.record_pb2", b"sagemaker_training.record_pb2"),
+    )
+}
+"""Package → what stands for what in its sources: names that Python dropped since, and code that today's protobuf refuses."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +70,11 @@ def is_source_only(requirement: str) -> bool:
     return requirement.partition("==")[0] in _SOURCE_ONLY
 
 
+def wheel_folders(pins: Sequence[str], target: Target, cache: Path) -> tuple[Path, Path]:
+    """The wheels of the pins, in two folders: made here, downloaded. Raises RunnerUnavailable with pip's last lines."""
+    return source_wheels(pins, cache), wheelhouse([pin for pin in pins if not is_source_only(pin)], target, cache)
+
+
 def wheelhouse(requirements: Sequence[str], target: Target, cache: Path) -> Path:
     """The folder with a wheel of each requirement (no dependencies), downloaded unless it is there already.
 
@@ -65,18 +86,28 @@ def wheelhouse(requirements: Sequence[str], target: Target, cache: Path) -> Path
     with filled(folder) as empty:
         if empty and requirements:
             options = ["--no-deps", "--only-binary=:all:", f"--python-version={python}", "--implementation=cp", *platforms]
-            _pip("download", *options, "--dest", str(folder), *requirements)
+            _pip("download", *options, "--dest", str(folder), *_pytorch_options(requirements), *requirements)
     return folder
 
 
-def source_wheels(shared_pins: Sequence[str], cache: Path) -> Path:
-    """The folder with the wheels of the shared pins that have none on the index; they fit any Python and machine.
+def _pytorch_options(requirements: Sequence[str]) -> list[str]:
+    """The index of CPU builds besides those of pip's configuration; without patience, since one of those may serve."""
+    return [f"--extra-index-url={_PYTORCH_INDEX}", "--retries=1"] if any(map(is_from_pytorch, requirements)) else []
 
-    The toolkit's sources are AWS's own, unchanged; only its C extension, a helper for MPI, is left out, so that no compiler
-    is needed. Raises RunnerUnavailable with pip's last lines.
+
+def is_from_pytorch(requirement: str) -> bool:
+    """Whether its wheel is one of PyTorch's CPU builds: pip alone is asked for it, whose configuration may name a mirror."""
+    return requirement.endswith("+cpu")
+
+
+def source_wheels(pins: Sequence[str], cache: Path) -> Path:
+    """The folder with the wheels of those pins that have none on the index; they fit any Python and machine.
+
+    The sources are AWS's own. Left out is their C extension, a helper for MPI, so that no compiler is needed; mended is what
+    keeps an old package from being imported at all. Raises RunnerUnavailable with pip's last lines.
     """
-    wanted = sorted(pin for pin in shared_pins if is_source_only(pin))
-    folder = cache / "wheels" / f"source-{digest(*wanted)}"
+    wanted = sorted(pin for pin in pins if is_source_only(pin))
+    folder = cache / "wheels" / f"source-{digest(*wanted, repr(_MENDED))}"
     with filled(folder) as empty, tempfile.TemporaryDirectory() as scratch:
         if empty:
             for pin in wanted:
@@ -156,7 +187,13 @@ def wheel_from_source(archive: Path, folder: Path) -> Path:
     if root == "sagemaker_training":
         modules["gethostname.py"] = _GETHOSTNAME
         scripts["train"] = "sagemaker_training.cli.train:main"
-    return pure_wheel(folder, root, version, modules, scripts)
+    return pure_wheel(folder, root, version, {name: _mended(root, data) for name, data in modules.items()}, scripts)
+
+
+def _mended(root: str, source: bytes) -> bytes:
+    for old, new in _MENDED.get(root, ()):
+        source = source.replace(old, new)
+    return source
 
 
 def _name_and_version(archive: Path) -> tuple[str, str]:
@@ -170,8 +207,15 @@ def run_uv(*arguments: str) -> None:
 
 
 def _pip(*arguments: str) -> None:
-    command = [*_pip_command(), *arguments, "--quiet", "--disable-pip-version-check"]
+    command = [*pip_command(), *arguments, "--quiet", "--disable-pip-version-check"]
     _run(command, "pip's configuration (PIP_INDEX_URL, PIP_PROXY)")
+
+
+def pip_command() -> list[str]:
+    """This Python's own pip; where it has none (a virtual environment made by uv), one that uv brings."""
+    if importlib.util.find_spec("pip"):
+        return [sys.executable, "-m", "pip"]
+    return [uv.find_uv_bin(), "tool", "run", "--quiet", "pip"]
 
 
 def _run(command: Sequence[str], configuration: str) -> None:
@@ -181,13 +225,6 @@ def _run(command: Sequence[str], configuration: str) -> None:
         raise RunnerUnavailable(
             f"Python packages could not be had:\n{lines}\n", f"Check the network and {configuration}, then run it again."
         )
-
-
-def _pip_command() -> list[str]:
-    """This Python's own pip; where it has none (a virtual environment made by uv), one that uv brings."""
-    if importlib.util.find_spec("pip"):
-        return [sys.executable, "-m", "pip"]
-    return [uv.find_uv_bin(), "tool", "run", "--quiet", "pip"]
 
 
 def _record_hash(data: bytes) -> str:

@@ -6,25 +6,29 @@ import os
 from typing import TYPE_CHECKING
 
 from localpipe.core.ports import ImageStatus
+from localpipe.errors import ImageMissing
 from localpipe.images.build import ImageRow, base_python, build, default_base, has_base
 from localpipe.images.build import image_rows as rows_of
 from localpipe.images.catalogue import all_stand_ins, dotted, mapped, named
+from localpipe.images.own_builds import ensure_built
 from localpipe.images.resources import containers_dir
 from localpipe.runners.engine_address import docker_client, engine_address
+from localpipe.service.own_images import own_image
 from localpipe.service.wiring import cache_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from docker import DockerClient
 
+    from localpipe.core.image_build import ImageBuild
     from localpipe.images.catalogue import StandIn
     from localpipe.service.wiring import Home
 
 _LIST_SECONDS = 60
 _BUILD_SECONDS = 3600
 
-__all__ = ["ImageRow", "build_images", "image_rows", "image_statuses", "known_rows", "mapped_to"]
+__all__ = ["ImageRow", "build_images", "build_users_images", "image_rows", "image_statuses", "known_rows", "mapped_to"]
 
 
 def image_rows() -> Sequence[ImageRow]:
@@ -68,6 +72,13 @@ def build_images(names: Iterable[str], base: str | None, say: Callable[[str], No
             build(client, stand_in, base=chosen, containers=containers_dir(), cache=cache, say=say)
 
 
+def build_users_images(builds: Mapping[str, ImageBuild], say: Callable[[str], None]) -> None:
+    """Build those of the user's own images, by name, that are not up to date. Raises ImageMissing, RunnerUnavailable."""
+    client = _client(_BUILD_SECONDS)
+    for name, image_build in builds.items():
+        ensure_built(client, name, image_build, say)
+
+
 def _all_upon(client: DockerClient, base: str | None, say: Callable[[str], None]) -> Iterator[StandIn]:
     """Every stand-in that can be built upon the base; of the others it is said why not."""
     python = base_python(client, base, say) if base else None
@@ -82,9 +93,16 @@ def image_statuses(home: Home, uri: str) -> Iterator[tuple[str, ImageStatus]]:
     """For each runner, what it would use for the URI; of one that cannot be used here, why not."""
     for name, availability in home.availability().items():
         if availability.usable:
-            yield name, home.runner(name).image(uri)
+            yield name, _image_status(home, name, uri)
         else:
             yield name, ImageStatus(image_uri=uri, local=None, reason=availability.reason, remedy=availability.remedy)
+
+
+def _image_status(home: Home, runner: str, uri: str) -> ImageStatus:
+    try:
+        return own_image(home, runner, uri) or home.runner(runner).image(uri)
+    except ImageMissing as error:
+        return ImageStatus(image_uri=uri, local=None, reason=error.reason, remedy=error.remedy)
 
 
 def mapped_to(home: Home, uri: str) -> str | None:

@@ -7,17 +7,20 @@ import os
 import shutil
 import subprocess
 import tarfile
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import docker
 import pytest
-from docker.errors import DockerException, ImageNotFound
+from docker.errors import ImageNotFound
 
 from localpipe.errors import ImageMissing, RunnerUnavailable
 from localpipe.images import catalogue
 from localpipe.images.environments import Environments
 from localpipe.images.resources import containers_dir
+from localpipe.runners.engine_address import docker_client, engine_address
+
+_ENGINE_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -72,11 +75,12 @@ class Image:
     def __init__(self, name: str) -> None:
         self.image = catalogue.named(name)[0].local_image
         try:
-            docker.from_env().images.get(self.image)
+            with closing(docker_client(engine_address(os.environ), _ENGINE_SECONDS)) as client:
+                client.images.get(self.image)
         except ImageNotFound:
             pytest.skip(f"{self.image} is not built")
-        except DockerException:
-            pytest.skip("no Docker engine answers")
+        except RunnerUnavailable as error:
+            pytest.skip(str(error))
 
     def run(self, tree: OptMl, *command: str) -> subprocess.CompletedProcess[str]:
         options = ["--rm", "--network", "none", "--hostname", "algo-1", "--add-host", "algo-1:127.0.0.1"]
@@ -100,7 +104,7 @@ class VirtualEnvironment:
     def run(self, tree: OptMl, *command: str) -> subprocess.CompletedProcess[str]:
         hosts = tree.root.with_name("hosts")
         hosts.write_text("127.0.0.1 localhost algo-1\n")
-        variables = {**catalogue.IMAGE_ENVIRONMENT, "PATH": f"{self.path / 'bin'}:/usr/bin:/bin"}
+        variables = {**catalogue.IMAGE_ENVIRONMENT, "HOME": "/tmp", "PATH": f"{self.path / 'bin'}:/usr/bin:/bin"}  # noqa: S108
         options = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--unshare-net", "--unshare-uts", "--clearenv"]
         options += ["--hostname", "algo-1", "--ro-bind", str(hosts), "/etc/hosts"]
         options += ["--tmpfs", "/tmp", "--tmpfs", "/opt", "--bind", str(tree.root), "/opt/ml"]  # noqa: S108 - a private one

@@ -16,6 +16,7 @@ from localpipe_xgboost.errors import UserError
         ("text/x-libsvm", "libsvm"),
         ("text/csv", "csv"),
         ("csv", "csv"),
+        ("application/x-parquet", "parquet"),
         ("text/csv; label_size=1; charset=utf8", "csv"),
     ],
 )
@@ -25,10 +26,10 @@ def test_content_types(content_type: str | None, expected: str) -> None:
 
 def test_a_content_type_that_the_stand_in_cannot_read_is_refused_with_those_it_can() -> None:
     with pytest.raises(UserError) as raised:
-        formats.format_of("application/x-parquet", "train")
+        formats.format_of("application/x-recordio-protobuf", "train")
     assert str(raised.value) == (
-        "Channel train: content type 'application/x-parquet' is not supported;"
-        " it takes csv, libsvm, text/csv, text/libsvm, text/x-libsvm."
+        "Channel train: content type 'application/x-recordio-protobuf' is not supported;"
+        " it takes application/x-parquet, csv, libsvm, parquet, text/csv, text/libsvm, text/x-libsvm."
     )
 
 

@@ -1,26 +1,29 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import docker
 import pytest
-from docker.errors import DockerException
 
-from localpipe.errors import ImageMissing
+from localpipe.errors import ImageMissing, RunnerUnavailable
 from localpipe.images import build, catalogue
 from localpipe.images.resources import containers_dir
+from localpipe.runners.engine_address import docker_client, engine_address
 
 BASE = os.environ.get("LOCALPIPE_TEST_BASE_IMAGE", "localpipe-base:bookworm")
 
 
 @pytest.fixture
-def client() -> docker.DockerClient:
+def client() -> Iterator[docker.DockerClient]:
     try:
-        return docker.from_env()
-    except DockerException:
-        pytest.skip("no Docker engine answers")
+        client = docker_client(engine_address(os.environ), answer_seconds=60)
+    except RunnerUnavailable as error:
+        pytest.skip(str(error))
+    yield client
+    client.close()
 
 
 @pytest.mark.parametrize(

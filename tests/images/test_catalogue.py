@@ -52,7 +52,12 @@ def test_the_parts_of_any_other_uri(uri: str, host: str, repository: str, tag: s
         (f"{AWS}/sagemaker-xgboost:1.0-1-cpu-py3", "xgboost:1.0-1"),
         (f"{AWS}/sagemaker-xgboost:1.5-1", "xgboost:1.5-1"),
         ("236514542706.dkr.ecr.us-west-2.amazonaws.com/sagemaker-base-python-310:1.0", "base-python-310:1.0"),
+        ("763104351884.dkr.ecr.us-west-2.amazonaws.com/pytorch-training:2.0-cpu-py310", "pytorch:2.13"),
+        ("763104351884.dkr.ecr.us-west-2.amazonaws.com/pytorch-training:1.13.1-cpu-py39", "pytorch:2.13"),
+        (f"{AWS}/pytorch-inference:2.0.1-gpu-py310-cu118-ubuntu20.04-sagemaker", "pytorch:2.13"),
+        (f"{AWS}/tensorflow-training:2.18.0-cpu-py310", "tensorflow:2.21"),
         ("localpipe/xgboost:1.5-1", "xgboost:1.5-1"),
+        ("localpipe/pytorch:2.13", "pytorch:2.13"),
     ],
 )
 def test_repository_and_tag_choose_the_stand_in(uri: str, name: str) -> None:
@@ -61,7 +66,14 @@ def test_repository_and_tag_choose_the_stand_in(uri: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "uri", [f"{AWS}/sagemaker-xgboost:9.9-1", f"{AWS}/my-image:1.2-1", "python:3.11-slim", "localpipe/x:1"]
+    "uri",
+    [
+        f"{AWS}/sagemaker-xgboost:9.9-1",
+        f"{AWS}/my-image:1.2-1",
+        "python:3.11-slim",
+        "localpipe/x:1",
+        f"{AWS}/tensorflow-training:2.13-cpu-py310",
+    ],
 )
 def test_other_images_have_no_stand_in(uri: str) -> None:
     assert catalogue.stand_in(catalogue.parse_image_uri(uri)) is None
@@ -74,6 +86,9 @@ def test_other_images_have_no_stand_in(uri: str) -> None:
         (f"{AWS}/sagemaker-scikit-learn:1.2-1-cpu-py3", ()),
         (f"{AWS}/sagemaker-xgboost:1.2-2", ("XGBoost 3.2.0 stands for 1.2-2 (`xgboost_exact = true` takes 1.2.1)",)),
         (f"{AWS}/sagemaker-xgboost:3.0-5", ()),
+        (f"{AWS}/pytorch-training:2.0-cpu-py310", ("PyTorch 2.13.0 on the CPU stands for 2.0",)),
+        (f"{AWS}/pytorch-training:2.0-gpu-py310", ("PyTorch 2.13.0 on the CPU stands for 2.0 on GPUs",)),
+        ("localpipe/pytorch:2.13", ()),
     ],
 )
 def test_a_differing_version_is_noted(uri: str, notes: tuple[str, ...]) -> None:
@@ -91,7 +106,7 @@ def test_exact_takes_the_tags_own_version_under_a_name_of_its_own() -> None:
 
 @pytest.mark.parametrize("stand_in", catalogue.all_stand_ins(), ids=lambda stand_in: stand_in.name)
 def test_pandas_1_5_serves_where_newer_dummies_would_break_xgboost(stand_in: catalogue.StandIn) -> None:
-    if stand_in.family.startswith("base-python"):
+    if stand_in.family not in {"scikit-learn", "xgboost"}:
         return
     old = [int(part) for part in stand_in.tag.partition("-")[0].split(".")[:2]] <= [
         1,
@@ -128,6 +143,14 @@ def test_an_unknown_tag_is_refused_with_the_known_ones() -> None:
         ' "*/sagemaker-scikit-learn:1.2-2-cpu-py3*" = "localpipe/scikit-learn:1.2-1",'
         f" or have the image itself: `docker pull {AWS}/sagemaker-scikit-learn:1.2-2-cpu-py3`.",
     )
+
+
+def test_an_unknown_tag_of_a_family_with_one_stand_in_is_shown_its_form() -> None:
+    absence = catalogue.absence(f"{AWS}/tensorflow-training:2.13-cpu-py310", {})
+    assert absence.reason == (
+        "localpipe has no stand-in for tag '2.13-cpu-py310' of tensorflow-training; it has those such as 2.18-cpu-py310."
+    )
+    assert '"*/tensorflow-training:2.13-cpu-py310*" = "localpipe/tensorflow:2.21"' in absence.remedy
 
 
 def test_an_unknown_image_can_be_mapped_or_pulled() -> None:

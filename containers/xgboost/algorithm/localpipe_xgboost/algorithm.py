@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import xgboost as xgb
+from sagemaker_xgboost_container import distributed
 
 from localpipe_xgboost import channels, formats, hyperparameters, metrics
 from localpipe_xgboost.errors import UserError
@@ -26,12 +27,21 @@ def run(config_dir: Path, data_dir: Path, model_dir: Path) -> None:
     configured = _json(config_dir / "inputdataconfig.json")
     if "train" not in configured:
         raise UserError(f"Missing required channel: train. The job has {', '.join(configured) or 'no channels'}.")
-    watched = list(_watched(configured, data_dir, settings))
+    resources = json.loads((config_dir / "resourceconfig.json").read_text())
+    hosts, current_host = resources["hosts"], resources["current_host"]
+    has_data = len(hosts) == 1 or channels.has_data(data_dir / "train")
+    arguments = {
+        "settings": settings,
+        "watched": list(_watched(configured, data_dir, settings)) if has_data else [],
+        "model_file": model_dir / MODEL_FILE,
+    }
     try:
-        booster = _train(settings, watched)
+        if len(hosts) > 1:
+            distributed.rabit_run(_train_and_save, arguments, has_data, hosts, current_host, update_rabit_args=True)
+        else:
+            _train_and_save(**arguments, is_master=True)
     except xgb.core.XGBoostError as error:
         raise UserError(f"XGBoost: {_first_lines(str(error))}") from error
-    save(booster, model_dir / MODEL_FILE, tag_version(_TAG.read_text()))
 
 
 def tag_version(tag: str) -> tuple[int, ...]:
@@ -56,13 +66,18 @@ def _watched(
         if channel in configured:
             kind = formats.format_of(configured[channel].get("ContentType"), channel)
             files = channels.data_files(channel, data_dir / channel)
-            matrix = (
-                channels.csv_matrix(files, weighted=settings.csv_weights)
-                if kind == formats.CSV
-                else channels.libsvm_matrix(files, columns)
-            )
+            matrix = channels.matrix(files, kind, weighted=settings.csv_weights, columns=columns)
             columns = matrix.num_col()
             yield matrix, channel
+
+
+def _train_and_save(
+    settings: hyperparameters.Settings, watched: list[tuple[xgb.DMatrix, str]], model_file: Path, *, is_master: bool
+) -> None:
+    """Train, with the other hosts if there are any; all come to the same model, and the first host saves it."""
+    booster = _train(settings, watched)
+    if is_master:
+        save(booster, model_file, tag_version(_TAG.read_text()))
 
 
 def _train(settings: hyperparameters.Settings, watched: list[tuple[xgb.DMatrix, str]]) -> xgb.Booster:

@@ -13,17 +13,36 @@ from localpipe_xgboost import formats
 from localpipe_xgboost.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 
 def data_files(channel: str, directory: Path) -> list[Path]:
     """The files of a channel, hidden ones left out, sorted. Raises UserError if there are none."""
-    found = (path for path in directory.rglob("*") if path.is_file())
-    files = sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(directory).parts))
+    files = sorted(_visible(directory))
     if not files:
         raise UserError(f"Channel {channel}: there is no file in {directory}.")
     return files
+
+
+def has_data(directory: Path) -> bool:
+    """Whether there is a file in a channel: of a sharded one a host may get none."""
+    return any(_visible(directory))
+
+
+def _visible(directory: Path) -> Iterator[Path]:
+    found = (path for path in directory.rglob("*") if path.is_file())
+    return (path for path in found if not any(part.startswith(".") for part in path.relative_to(directory).parts))
+
+
+def matrix(files: Sequence[Path], kind: str, *, weighted: bool, columns: int = 0) -> xgb.DMatrix:
+    """A matrix of files of one format. Raises UserError.
+
+    `weighted`: CSV has the row's weight in its second column; `columns`: libsvm has at least this many.
+    """
+    if kind == formats.CSV:
+        return csv_matrix(files, weighted=weighted)
+    return parquet_matrix(files) if kind == formats.PARQUET else libsvm_matrix(files, columns)
 
 
 def csv_matrix(files: Sequence[Path], *, weighted: bool) -> xgb.DMatrix:
@@ -37,6 +56,16 @@ def csv_matrix(files: Sequence[Path], *, weighted: bool) -> xgb.DMatrix:
     return xgb.DMatrix(values[:, label_columns:], label=values[:, 0], weight=weight)
 
 
+def parquet_matrix(files: Sequence[Path]) -> xgb.DMatrix:
+    """Label in the first column, then the features. Raises UserError."""
+    try:
+        table = pd.concat([pd.read_parquet(path) for path in files], ignore_index=True)
+        values = table.to_numpy(dtype=np.float32)
+    except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
+        raise UserError(f"{files[0]}: it is no Parquet file of numbers ({error}).") from error
+    return xgb.DMatrix(values[:, 1:], label=values[:, 0])
+
+
 def libsvm_matrix(files: Sequence[Path], columns: int = 0) -> xgb.DMatrix:
     """`columns`: at least this many, so that a validation set fits a wider training set. Raises UserError."""
     rows = formats.SparseRows()
@@ -45,6 +74,11 @@ def libsvm_matrix(files: Sequence[Path], columns: int = 0) -> xgb.DMatrix:
             rows.add(lines, str(path))
     if not rows.labels:
         raise UserError(f"{files[0]}: there is no data in it.")
+    return sparse_matrix(rows, columns)
+
+
+def sparse_matrix(rows: formats.SparseRows, columns: int = 0) -> xgb.DMatrix:
+    """`columns`: at least this many. Raises UserError where only some rows have weights or groups."""
     width = max(max(rows.indexes, default=0) + 1, columns)
     shape = (len(rows.labels), width)
     features = csr_matrix((rows.feature_values, rows.indexes, rows.row_starts), shape=shape)

@@ -13,13 +13,22 @@ if TYPE_CHECKING:
 
 CSV = "csv"
 LIBSVM = "libsvm"
-_CONTENT_TYPES = {"text/csv": CSV, "csv": CSV, "text/libsvm": LIBSVM, "text/x-libsvm": LIBSVM, "libsvm": LIBSVM}
+PARQUET = "parquet"
+_CONTENT_TYPES = {
+    "text/csv": CSV,
+    "csv": CSV,
+    "text/libsvm": LIBSVM,
+    "text/x-libsvm": LIBSVM,
+    "libsvm": LIBSVM,
+    "application/x-parquet": PARQUET,
+    "parquet": PARQUET,
+}
 _DELIMITERS = (",", ";", "\t", "|")
 _LABEL_RULE = "CSV data has no header line and holds the label in the first column."
 
 
 def format_of(content_type: str | None, channel: str) -> str:
-    """CSV or LIBSVM; a channel without content type is libsvm. Raises UserError for any other.
+    """CSV, LIBSVM or PARQUET; a channel without content type is libsvm. Raises UserError for any other.
 
     `text/csv;label_size=1` says what is so anyway; another label size is refused.
     """

@@ -1,0 +1,1 @@
+"""The names of AWS's package of this name that training scripts import."""

@@ -1,0 +1,86 @@
+"""The package index beside the local S3, at a path that is no bucket's: what pip and uv in a job ask it for."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Protocol
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response, StreamingResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+_ROOT = "/-/packages"
+_FILE_PARTS = 4
+
+
+class Download(Protocol):
+    """A file on this machine (`path`), or the `blocks` of one that comes; `size` None where that is not known."""
+
+    @property
+    def path(self) -> Path | None: ...  # noqa: D102 - told above
+    @property
+    def blocks(self) -> Iterator[bytes] | None: ...  # noqa: D102
+    @property
+    def size(self) -> int | None: ...  # noqa: D102
+
+
+class Index(Protocol):
+    """Pages and files. Both raise LookupError for what is not there, with the reason."""
+
+    def page(self, project: str) -> str:
+        """A project's page."""
+        ...
+
+    def file(self, signature: str, place: str, sha256: str, filename: str) -> Download:
+        """What a link of a page leads to."""
+        ...
+
+
+def packages_app(index_of: Callable[[], Index], inner: ASGIApp) -> ASGIApp:
+    """The index where a path is its own, else the `inner` application. `index_of` is called once, when a job asks first."""
+    index = cache(index_of)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if scope["type"] != "http" or not path.startswith(f"{_ROOT}/"):
+            await inner(scope, receive, send)
+            return
+        response = await asyncio.to_thread(_answer, index, Request(scope), path.removeprefix(f"{_ROOT}/"))
+        await response(scope, receive, send)
+
+    return app
+
+
+def index_environment(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """The variables that lead pip and uv in a job to the index, given those that lead to the local S3."""
+    url = environment["AWS_ENDPOINT_URL"]
+    index = f"{url}{_ROOT}/simple/"
+    return {"PIP_INDEX_URL": index, "PIP_TRUSTED_HOST": url.partition("://")[2], "UV_DEFAULT_INDEX": index}
+
+
+def _answer(index: Callable[[], Index], request: Request, path: str) -> Response:
+    kind, *parts = path.strip("/").split("/")
+    try:
+        if request.method in {"GET", "HEAD"} and kind == "simple" and len(parts) == 1:
+            return HTMLResponse(index().page(parts[0]))
+        if request.method in {"GET", "HEAD"} and kind == "files" and len(parts) == _FILE_PARTS:
+            return _sent(index().file(*parts))
+    except LookupError as error:
+        return PlainTextResponse(str(error), HTTPStatus.NOT_FOUND)
+    except OSError as error:  # the cache cannot be written
+        return PlainTextResponse(str(error), HTTPStatus.INSUFFICIENT_STORAGE)
+    return PlainTextResponse("There is nothing at this path.", HTTPStatus.NOT_FOUND)
+
+
+def _sent(download: Download) -> Response:
+    if download.path is not None:
+        return FileResponse(download.path, media_type="application/octet-stream")
+    headers = {"Content-Length": str(download.size)} if download.size is not None else None
+    return StreamingResponse(download.blocks or iter(()), media_type="application/octet-stream", headers=headers)
