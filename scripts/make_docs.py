@@ -7,7 +7,9 @@ python scripts/make_docs.py --check    write nothing; exit 1 and name the pages 
 from __future__ import annotations
 
 import argparse
+import importlib
 import inspect
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -23,11 +25,15 @@ from localpipe.images import catalogue
 from localpipe.jobs import unsupported
 from localpipe.scheduling import events
 from localpipe.scheduling.state import ExecutionStatus, StepStatus, transitions_mermaid
+from localpipe.service.fidelity_rules import RULES, Verdict
 from localpipe.settings import ENVIRONMENT_PREFIX, FILE_NAME, OPTIONS, TABLES
 from localpipe.steps import STEP_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from types import ModuleType
+
+    from rules import Rule
 
     from localpipe.images.catalogue import StandIn
     from localpipe.jobs.unsupported import Unsupported
@@ -113,7 +119,16 @@ def settings() -> str:
             "For example:",
             "",
             *("```toml", 'runner = "process"', "max_parallel = 4", "", "[s3.mounts]", '"s3://company-data/raw" = "./data"'),
-            *("", "[images]", '"*/my-image:*" = "my-image:dev"', "", "[slots]", "jobs = 2", "```"),
+            *(
+                "",
+                "[images]",
+                '"*/my-image:*" = "my-image:dev"',
+                '"*/other:*" = { build = "./docker", target = "job" }',
+                "",
+                "[slots]",
+                "jobs = 2",
+            ),
+            *("", "[instances]", "enforce = true", '"ml.m5.large" = { cpus = 1, memory_gib = 4 }', "```"),
         ]
     )
 
@@ -176,7 +191,10 @@ def errors_page() -> str:
             *table(
                 ("Status", "A command ends so when"),
                 (
-                    ("0", "the execution Succeeded; for other commands: it is done"),
+                    (
+                        "0",
+                        "the execution Succeeded; for other commands: it is done, or its output is read no more (`| head`)",
+                    ),
                     ("1", "the execution Failed"),
                     ("2", "it was refused before anything ran: definition, parameter, usage, a thing that is not there"),
                     ("3", "this machine cannot run it: no runner, no image, a home that cannot be used"),
@@ -218,12 +236,22 @@ def images() -> str:
             "localpipe has no image of AWS's. For these it makes stand-ins from public packages: a Docker image for the",
             "Docker runner (`localpipe images build`), a virtual environment with the same pins for the process runner.",
             "Only the repository and the tag count; account and region do not. `-cpu-py3` at the end of a tag may be",
-            "there or not.",
+            "there or not. One PyTorch serves every `pytorch-training` and `pytorch-inference` tag of versions 1 and 2, one",
+            "TensorFlow every `tensorflow-training` tag from 2.16; tags for GPUs too, on the CPU.",
             "",
             *table(
                 ("Repository and tag", "Stand-in", "Framework", "With `xgboost_exact`", "numpy, pandas", "Python"),
                 map(image_row, catalogue.all_stand_ins()),
             ),
+            "",
+            "The images of XGBoost and scikit-learn hold what scripts import of AWS's: `sagemaker_containers`, Flask and",
+            "pyarrow; those of XGBoost also `sagemaker_xgboost_container` (`data_utils`, `distributed`, `checkpointing`,",
+            "`encoder`), matplotlib, Pillow and PyYAML. Those of PyTorch and TensorFlow run scripts by AWS's own framework",
+            "packages; torch is a CPU build from PyTorch's index, or from one that pip's configuration names.",
+            "",
+            "pip and uv in a job of a stand-in ask localpipe, which asks the index that pip of this machine is set to, with",
+            "its certificates, proxy and login, and keeps what it got in `~/.cache/localpipe/index` for the next time. A",
+            "job's own `PIP_INDEX_URL`, or an index in its `requirements.txt`, wins.",
             "",
             "The base Python images hold the SageMaker SDK, for `@step` functions, which need the Python of the author's",
             "script; those that AWS has not are for scripts in that Python. Where pip installs packages in a job, it keeps",
@@ -232,10 +260,18 @@ def images() -> str:
             "Where several Python versions are named, the first image or interpreter that fits is taken, 3.11 before",
             "others. A version that is not the tag's own is said in the summary of each run. A tag that is not in the",
             "table is refused and never served by a neighbour's stand-in. An image of your own, or AWS's own where you",
-            f"have it, is named under `[images]` in `{FILE_NAME}` ([settings](settings.md)); an image that the engine has",
+            f"have it, is named under `[images]` in `{FILE_NAME}` ([settings](settings.md)), or built before a run by",
+            '`"*/my-image:*" = { build = "./docker" }` where its context has changed; an image that the engine has',
             "under the very URI is taken first.",
         ]
     )
+
+
+SERVE_ALL = {
+    "pytorch:2.13": "pytorch-training:2.0-cpu-py310",
+    "tensorflow:2.21": "tensorflow-training:2.18-cpu-py310",
+}
+"""Stand-ins that serve tags of a form → one of those."""
 
 
 def image_row(stand_in: StandIn) -> tuple[str, ...]:
@@ -252,6 +288,8 @@ def image_row(stand_in: StandIn) -> tuple[str, ...]:
 
 def aws_name(stand_in: StandIn) -> str:
     """AWS's repository and tag that a stand-in is for."""
+    if stand_in.name in SERVE_ALL:
+        return SERVE_ALL[stand_in.name]
     name = f"sagemaker-{stand_in.family}:{stand_in.tag}"
     if catalogue.stand_in(catalogue.parse_image_uri(name)) != stand_in:
         raise LookupError(f"{name} does not lead to {stand_in.name}")
@@ -292,7 +330,7 @@ def unsupported_page() -> str:
         "",
         "A definition that uses one of these is refused before anything runs, with its JSON path; a value that is only",
         "known when the step starts fails the step. What is in neither table and in the request's shape is accepted. Not",
-        "all of it has an effect here: see [how it differs](../../README.md#how-it-differs-from-sagemaker).",
+        "all of it has an effect here: see [fidelity](fidelity.md).",
     ]
     for operation, rows in JOB_TABLES.items():
         cells = ((f"`{row.member}`", row.feature, row.instead) for row in rows)
@@ -300,11 +338,35 @@ def unsupported_page() -> str:
     return page(lines)
 
 
+def fidelity() -> str:
+    """What becomes of each member of a request."""
+    lines = [
+        "# Fidelity",
+        "",
+        "What becomes of each member of a request, alone or with all below it. `localpipe show EXEC --fidelity` tells it of",
+        "one run: there a member counts only if it is set, and not to a value that switches it off. What is refused before",
+        "anything runs is in [unsupported](unsupported.md).",
+    ]
+    for shape, rules in RULES.items():
+        operation = shape.removesuffix("Request").removesuffix("Input")
+        exact = listed(rule.member for rule in rules if rule.verdict is Verdict.EXACT)
+        cells = ((f"`{rule.member}`", rule.verdict.value, rule.told) for rule in rules if rule.verdict is not Verdict.EXACT)
+        lines += [
+            "",
+            f"## `{operation}`",
+            "",
+            f"As on the service: {exact}.",
+            "",
+            *table(("Member", "Verdict", "Why"), cells),
+        ]
+    return page(lines)
+
+
 def supported() -> str:
     """The tables of README.md: what runs and what is refused."""
     runs = [
         ("Step types", listed(kind.type for kind in STEP_TYPES)),
-        ("Runners", "`docker`: a Docker engine on this machine; `process`: sandboxes, Linux only"),
+        ("Runners", "`docker`: a Docker engine on this machine; `process`, `sandbox`: sandboxes, Linux only"),
         ("SageMaker SDK", "version 2 from 2.200, version 3; none at all for a definition (`.json`)"),
         *image_families(),
     ]
@@ -343,11 +405,64 @@ def imports() -> str:
     return "\n".join([*table(("Package", "May import"), rows), ""])
 
 
+def contract() -> str:
+    """Every rule of the container contract: whether it holds on each runner, and what shows it."""
+    table_of = contract_table()
+    rules = list(table_of.RULES.values())
+    lines = [
+        "# The container contract",
+        "",
+        "Every statement of sections 1 and 2 of the [rules of containers](../rules/containers.md), numbered by section and",
+        "place, with where it is known from and whether it holds on each runner. A test runs real jobs on the runner, or",
+        "shows what is decided before a runner is asked; `tests/contract/test_contract_table.py` proves that no rule and no",
+        "runner is left out.",
+        "",
+        *table(("Source", "Is"), ((f"`{mark}`", meaning) for mark, meaning in table_of.MARKS.items())),
+        "",
+        *table(("Tests", "Are in"), ((f"`{key}`", f"`{file}`") for key, file in table_of.FILES.items())),
+    ]
+    for section, title in contract_sections():
+        rows = (contract_row(rule, table_of.RUNNERS) for rule in rules if rule.section == section)
+        headings = ("No.", "Rule", "Source", *table_of.RUNNERS, "Shown by")
+        lines += ["", f"## {section} {title}", "", *table(headings, rows)]
+    return page(lines)
+
+
+def contract_table() -> ModuleType:
+    """The table that the contract's tests are held to."""
+    sys.path.insert(0, str(ROOT / "tests" / "contract"))
+    try:
+        return importlib.import_module("rules")
+    finally:
+        del sys.path[0]
+
+
+def contract_sections() -> list[tuple[str, str]]:
+    """Number and title of each section of the contract, without its source marks."""
+    text = (ROOT / "docs" / "rules" / "containers.md").read_text(encoding="utf-8")
+    return re.findall(r"^### ([12]\.\d+) (.+?)(?: \[.*\])?$", text, re.MULTILINE)
+
+
+def contract_row(rule: Rule, runners: Iterable[str]) -> tuple[str, ...]:
+    """One rule; where it differs on every runner in the same way, it is said once."""
+    differs = [rule.differs.get(runner, "") for runner in runners]
+    if differs[0] and len(set(differs)) == 1:
+        holds = [f"differs: {differs[0]}", *("the same" for _ in differs[1:])]
+    else:
+        holds = [f"differs: {text}" if text else "holds" for text in differs]
+    shown_by = "<br>".join(
+        f"`{key}` {test[5:].replace('_', ' ')}" for key, test in (name.split("::") for name in rule.tests)
+    )
+    return rule.number, rule.says, rule.mark.replace(" ", ", "), *holds, shown_by
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
+    "contract.md": contract,
     "commands.md": commands,
     "settings.md": settings,
     "step-types.md": step_types,
     "errors.md": errors_page,
+    "fidelity.md": fidelity,
     "images.md": images,
     "states.md": states,
     "unsupported.md": unsupported_page,

@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import threading
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,15 @@ class Workplace:
             network_isolated=network_isolated,
             attempt_dir=self.attempt_dir,
         )
+
+    def hosts_job(self, script: str, *, hosts: int = 2, network_isolated: bool = False, step: str = "Step") -> StagedJob:
+        """A job of several hosts that run one shell script, share `/opt/ml`, and have a log each."""
+        job = self.shell_job(script, network_isolated=network_isolated, step=step)
+        names = [f"algo-{number}" for number in range(1, hosts + 1)]
+        return replace(job, hosts=tuple(replace(job.hosts[0], name=name, log_file=self.log_of(name)) for name in names))
+
+    def log_of(self, host: str) -> Path:
+        return self.log_file.with_name(f"{host}.log")
 
     def shell_job(self, script: str, **options: object) -> StagedJob:
         """A job that runs a shell script; see `job` for the options."""
@@ -673,6 +683,147 @@ class RunnerContract(LifecycleContract):
         assert "eu-west-1" in line
 
 
+class SeveralHostsContract:
+    """Jobs of several hosts, for runners that can have them: see `LifecycleContract` for the fixtures.
+
+    Follows: containers.md 1.9, 2.14.
+    """
+
+    @pytest.fixture
+    def place(self, tmp_path: Path, image: str) -> Workplace:
+        return Workplace(tmp_path, image)
+
+    def test_hosts_have_their_names_and_resolve_one_another_at_once(self, runner: Runner, place: Workplace) -> None:
+        program = (
+            "import socket; names = ['algo-1', 'algo-2', 'algo-3']\n"
+            "addresses = [socket.gethostbyname(name) for name in names]\n"
+            "print(socket.gethostname(), len({*addresses, '127.0.0.1'}), [name for _, name in socket.if_nameindex()])"
+        )
+        (place.output / "program.py").write_text(program)
+        assert run(runner, place.hosts_job("exec python3 /opt/ml/output/program.py", hosts=3)) == JobExit(exit_code=0)
+        for name in ("algo-1", "algo-2", "algo-3"):
+            assert place.log_of(name).read_text() == f"{name} 4 ['lo', 'eth0']\n"
+
+    @pytest.mark.parametrize("network_isolated", [True, False])
+    def test_any_port_is_open_between_hosts(self, runner: Runner, place: Workplace, *, network_isolated: bool) -> None:
+        place.fifo("listening")
+        server = (
+            "import socket\ns = socket.create_server(('', 23456)); open('/opt/ml/output/listening', 'w').write('x')\n"
+            "c, _ = s.accept(); c.sendall(b'pong')"
+        )
+        client = (
+            "import socket\nopen('/opt/ml/output/listening').read()\n"
+            "print(socket.create_connection(('algo-2', 23456), timeout=20).recv(10))"
+        )
+        (place.output / "algo-2.py").write_text(server)
+        (place.output / "algo-1.py").write_text(client)
+        job = place.hosts_job("exec python3 /opt/ml/output/$(hostname).py", network_isolated=network_isolated)
+        assert run(runner, job) == JobExit(exit_code=0)
+        assert place.log_of("algo-1").read_text() == "b'pong'\n"
+
+    @pytest.mark.parametrize(("network_isolated", "exit_code"), [(True, 5), (False, 0)])
+    def test_hosts_reach_the_endpoint_unless_isolated(
+        self, runner: Runner, place: Workplace, *, network_isolated: bool, exit_code: int
+    ) -> None:
+        with socket.create_server((runner.endpoint_host(), 0)) as server:
+            port = server.getsockname()[1]
+            one = _connecting_job(place, runner.endpoint_url_host(), port, network_isolated=network_isolated)
+            several = replace(place.hosts_job("", network_isolated=network_isolated), arguments=one.arguments)
+            job = replace(several, entrypoint=one.entrypoint, environment=one.environment)
+            assert run(runner, job).exit_code == exit_code
+
+    def test_the_job_ends_with_its_last_host(self, runner: Runner, place: Workplace) -> None:
+        go = place.fifo("go")
+        script = 'echo here; test "$(hostname)" = algo-1 || read x < /opt/ml/output/go; echo there'
+        running = runner.prepare(place.hosts_job(script)).start()
+        try:
+            assert running.wait(0.05) is None
+            go.write_text("now\n")
+            assert running.wait() == JobExit(exit_code=0)
+            assert [place.log_of(name).read_text() for name in ("algo-1", "algo-2")] == ["here\nthere\n"] * 2
+        finally:
+            running.remove()
+
+    def test_a_host_that_fails_ends_the_others(self, runner: Runner, place: Workplace) -> None:
+        alive, go = place.fifo("alive"), place.fifo("go")
+        script = (
+            'cd /opt/ml/output; test "$(hostname)" = algo-2 && { read x < go; exit 3; }\nexec > alive; echo ready; sleep 600'
+        )
+        running = runner.prepare(place.hosts_job(script, hosts=3)).start()
+        try:
+            with alive.open() as held_by_others:
+                assert [held_by_others.readline() for _ in range(2)] == ["ready\n"] * 2
+                go.write_text("now\n")
+                assert running.wait() == JobExit(exit_code=3)
+                assert held_by_others.read() == ""
+        finally:
+            running.remove()
+
+    def test_a_program_that_cannot_be_executed_fails_the_job(self, runner: Runner, place: Workplace) -> None:
+        job = replace(place.hosts_job(""), entrypoint=("no-such",), arguments=())
+        assert run(runner, job) == JobExit(exit_code=127, message="The image has no executable 'no-such'")
+
+    def test_a_signal_reaches_every_host(self, runner: Runner, place: Workplace) -> None:
+        ready = place.fifo("ready")
+        script = "trap 'echo stopping; exit 0' TERM; echo x > /opt/ml/output/ready; sleep 600 & wait"
+        running = runner.prepare(place.hosts_job(script)).start()
+        try:
+            assert _first_lines(ready, 2) == ["x\n"] * 2
+            running.signal(signal.SIGTERM)
+            assert running.wait() == JobExit(exit_code=0)
+            assert [place.log_of(name).read_text() for name in ("algo-1", "algo-2")] == ["stopping\n"] * 2
+        finally:
+            running.remove()
+
+    def test_a_running_job_is_found_whole_and_entered_at_its_first_host(
+        self, runner: Runner, later_runner: Runner, place: Workplace
+    ) -> None:
+        ready, go = place.fifo("ready"), place.fifo("go")
+        script = "echo x > /opt/ml/output/ready; read x < /opt/ml/output/go; echo after; exit 5"
+        left_alone = runner.prepare(place.hosts_job(script)).start()
+        assert _first_lines(ready, 2) == ["x\n"] * 2
+        command = later_runner.enter(place.key(), ["hostname"], terminal=False)
+        assert command is not None
+        assert piped(command) == (0, "algo-1\n")
+        found = _found(later_runner, place.key())
+        try:
+            go.write_text("now\n")
+            ended = found.wait()
+            assert ended is not None
+            assert ended.exit_code == 5
+        finally:
+            left_alone.wait()
+            found.remove()
+        assert later_runner.find(place.key()) is None
+
+    def test_a_job_that_was_only_prepared_is_not_found_and_can_be_prepared_again(
+        self, runner: Runner, later_runner: Runner, place: Workplace
+    ) -> None:
+        runner.prepare(place.hosts_job("exit 0"))
+        assert later_runner.find(place.key()) is None
+        assert run(later_runner, place.hosts_job("exit 6")).exit_code == 6
+
+    def test_jobs_at_once_keep_their_names_apart(self, runner: Runner, place: Workplace) -> None:
+        ready, go = place.fifo("ready"), place.fifo("go")
+        script = "echo x > /opt/ml/output/ready; read x < /opt/ml/output/go; hostname"
+        first = runner.prepare(place.hosts_job(script, step="One")).start()
+        try:
+            assert _first_lines(ready, 2) == ["x\n"] * 2
+            program = "import socket; print(socket.gethostbyname('algo-1') == socket.gethostbyname(socket.gethostname()))"
+            job = place.hosts_job(f'exec python3 -c "{program}"', step="Two")
+            assert run(runner, job) == JobExit(exit_code=0)
+            assert [place.log_of(name).read_text() for name in ("algo-1", "algo-2")] == ["True\n", "False\n"]
+            go.write_text("now\n")
+        finally:
+            first.remove()
+
+
+def _first_lines(fifo: Path, count: int) -> list[str]:
+    """Lines from a FIFO as they come. It is held open for writing too, so that it does not end between two writers."""
+    with os.fdopen(os.open(fifo, os.O_RDWR)) as stream:
+        return [stream.readline() for _ in range(count)]
+
+
 def _read_log(fifo: Path, lines: list[str], seen: threading.Event) -> None:
     """Read lines from a FIFO until its writer closes it; `seen` is set after the first."""
     with fifo.open() as stream:
@@ -688,7 +839,8 @@ def _connecting_job(place: Workplace, host: str, port: int, *, network_isolated:
         f"try: socket.create_connection(({host!r}, {port}), timeout=5).close()\n"
         "except OSError: sys.exit(5)"
     )
-    return place.job("python3", "-c", program, network_isolated=network_isolated)
+    environment = {} if network_isolated else {"AWS_ENDPOINT_URL": f"http://{host}:{port}"}
+    return place.job("python3", "-c", program, network_isolated=network_isolated, environment=environment)
 
 
 def _found(runner: Runner, key: AttemptKey) -> Running:

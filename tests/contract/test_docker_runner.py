@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 import docker
 import pytest
-from runner_contract import OPT_ML, RunnerContract, Workplace, run
+from runner_contract import OPT_ML, RunnerContract, SeveralHostsContract, Workplace, run
 
-from localpipe.core.jobspec import Access, JobExit, Mount, StagedHost
-from localpipe.errors import JobFailed, NotSupported
+from localpipe.core.jobspec import Access, JobExit, Limits, Mount
+from localpipe.errors import ImageMissing, JobFailed, NotSupported
 from localpipe.runners._docker_errors import engine_errors
 from localpipe.runners._docker_stream import mended_lines
-from localpipe.runners.docker import DockerRunner, ImageNames
+from localpipe.runners.docker import DockerRunner, ImageNames, image_platform
 from localpipe.runners.engine_address import engine_address
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def built_image(api: docker.APIClient, name: str, *lines: str) -> str:
 
 
 @pytest.mark.docker
-class TestDockerRunner(RunnerContract):
+class TestDockerRunner(RunnerContract, SeveralHostsContract):
     @pytest.fixture
     def runner(self, runner: DockerRunner) -> Runner:
         return runner
@@ -253,9 +253,49 @@ def test_an_image_without_a_train_program_is_said_plainly(runner: DockerRunner, 
 
 
 @pytest.mark.docker
-def test_shared_memory_is_generous_and_no_init_process_is_added(runner: DockerRunner, place: Workplace) -> None:
-    run(runner, place.shell_job("df --output=size -BG /dev/shm | tail -1; cat /proc/1/comm"))
-    assert place.log().split() == ["8G", "sh"]
+def test_shared_memory_is_half_of_the_machines_and_no_init_process_is_added(
+    runner: DockerRunner, place: Workplace, api: docker.APIClient
+) -> None:
+    run(runner, place.shell_job("df --output=size -B1 /dev/shm | tail -1; cat /proc/1/comm"))
+    size, first_process = place.log().split()
+    assert abs(int(size) - api.info()["MemTotal"] / 2) < 1 << 20
+    assert first_process == "sh"
+
+
+LIMITS = Limits(memory_bytes=64 << 20, cpus=0.5, shared_memory_bytes=8 << 20)
+SEEN_LIMITS = (
+    "cd /sys/fs/cgroup; cat memory.max cpu.max 2>/dev/null || cat memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us"
+)
+
+
+@pytest.mark.docker
+def test_limits_are_kept(runner: DockerRunner, place: Workplace) -> None:
+    job = replace(place.shell_job(f"{SEEN_LIMITS}; df --output=size -B1 /dev/shm | tail -1"), limits=LIMITS)
+    assert run(runner, job).exit_code == 0
+    seen = place.log().split()
+    assert (seen[0], seen[1], seen[-1]) == (str(64 << 20), "50000", str(8 << 20))
+
+
+@pytest.mark.docker
+def test_the_repeat_command_keeps_the_limits(runner: DockerRunner, place: Workplace) -> None:
+    line = runner.repeat_command(replace(place.shell_job(SEEN_LIMITS), limits=LIMITS))
+    done = subprocess.run(line, shell=True, capture_output=True, text=True, check=True)
+    assert done.stdout.split()[:2] == [str(64 << 20), "50000"]
+
+
+@pytest.mark.docker
+def test_limits_beyond_the_machine_are_those_of_the_machine(runner: DockerRunner, place: Workplace) -> None:
+    job = replace(place.shell_job("exit 0"), limits=Limits(cpus=4096, memory_bytes=1 << 50, gpus=8))
+    assert run(runner, job).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("image", "engine", "platform"), [("amd64", "amd64", None), ("amd64", "arm64", "linux/amd64"), ("arm64", "arm64", None)]
+)
+def test_an_image_of_another_architecture_is_asked_for_by_its_platform(
+    image: str, engine: str, platform: str | None
+) -> None:
+    assert image_platform({"Os": "linux", "Architecture": image}, engine) == platform
 
 
 @pytest.mark.docker
@@ -278,14 +318,6 @@ def test_an_isolated_job_has_no_address(runner: DockerRunner, place: Workplace) 
 
 
 @pytest.mark.docker
-def test_several_hosts_are_refused(runner: DockerRunner, place: Workplace) -> None:
-    host = StagedHost(name="algo-2", mounts=(), log_file=place.log_file)
-    job = place.job("x")
-    with pytest.raises(NotSupported, match=r"A job of 2 hosts \(job-Step\) is not supported"):
-        runner.prepare(replace(job, hosts=(*job.hosts, host)))
-
-
-@pytest.mark.docker
 def test_a_job_that_runs_out_of_memory_says_so(runner: DockerRunner, place: Workplace, api: docker.APIClient) -> None:
     ready = place.fifo("ready")
     program = "open('/opt/ml/output/ready', 'w').write('x'); b = bytearray(200 << 20); print('not killed')"
@@ -301,6 +333,43 @@ def test_a_job_that_runs_out_of_memory_says_so(runner: DockerRunner, place: Work
         assert (ended.exit_code, ended.out_of_memory) == (137, True)
     finally:
         running.remove()
+
+
+# Made ahead
+
+
+@pytest.mark.docker
+def test_a_container_can_be_made_before_its_directories_and_these_anew_afterwards(
+    runner: DockerRunner, place: Workplace
+) -> None:
+    mounts = [Mount(host_dir=place.attempt_dir / "views", container_dir=OPT_ML / "input", access=Access.OVERLAY)]
+    job = place.shell_job("cat /opt/ml/input/data /opt/ml/given; echo x > /opt/ml/input/data", mounts=mounts)
+    shutil.rmtree(place.attempt_dir)
+    prepared = runner.prepare(job)
+    shutil.rmtree(place.attempt_dir)
+    for directory in (place.opt_ml, place.attempt_dir / "views", place.log_file.parent):
+        directory.mkdir(parents=True)
+    (place.attempt_dir / "views" / "data").write_text("view ")
+    (place.opt_ml / "given").write_text("file")
+    running = prepared.start()
+    assert running.wait() == JobExit(exit_code=0)
+    running.remove()
+    assert place.log() == "view file"
+    assert (place.attempt_dir / "views" / "data").read_text() == "view "
+
+
+@pytest.mark.docker
+def test_an_image_that_was_seen_and_removed_is_missing(
+    runner: DockerRunner, place: Workplace, api: docker.APIClient
+) -> None:
+    image = built_image(api, "short-lived", "LABEL x=y")
+    job = place.shell_job("exit 0", image_uri=image)
+    runner.ensure_image(image)
+    api.remove_image(image)
+    with pytest.raises(ImageMissing, match="the image was removed a moment ago"):
+        runner.prepare(job)
+    with pytest.raises(ImageMissing, match="localpipe has no stand-in for it"):
+        runner.prepare(job)
 
 
 # Traces
@@ -348,6 +417,42 @@ def test_a_log_is_written_again_to_the_byte(runner: DockerRunner, place: Workpla
 def test_line_breaks_that_the_engine_loses_are_put_back_stream_by_stream() -> None:
     messages = [(1, b"t1 long"), (2, b"t2 error\n"), (1, b"t1 line"), (1, b"t3 next\n"), (1, b"t4 "), (1, b"t5 end")]
     assert b"".join(mended_lines(messages)) == b"longerror\nline\nnext\n\nend"
+
+
+@pytest.mark.docker
+def test_the_network_of_several_hosts_goes_with_the_job(
+    runner: DockerRunner, place: Workplace, api: docker.APIClient
+) -> None:
+    networks = {"label": f"localpipe.execution={place.execution_id}"}
+    running = runner.prepare(place.hosts_job("exit 0")).start()
+    assert len(api.networks(filters=networks)) == 1
+    running.remove()
+    runner.prepare(place.hosts_job("exit 0")).remove()
+    assert api.networks(filters=networks) == []
+
+
+@pytest.mark.docker
+def test_sweep_removes_several_hosts_and_their_network(
+    runner: DockerRunner, place: Workplace, api: docker.APIClient
+) -> None:
+    runner.prepare(place.hosts_job("exit 0", step="Prepared"))
+    runner.prepare(place.hosts_job("sleep 600", step="Running")).start()
+    assert runner.sweep(lambda key: key.step == "Prepared") == 1
+    assert runner.sweep(lambda key: False) == 1
+    label = {"label": f"localpipe.execution={place.execution_id}"}
+    assert api.containers(all=True, filters=label) == []
+    assert api.networks(filters=label) == []
+
+
+@pytest.mark.docker
+def test_several_hosts_of_which_one_never_started_are_not_found(
+    runner: DockerRunner, place: Workplace, api: docker.APIClient
+) -> None:
+    runner.prepare(place.hosts_job("sleep 600"))
+    label = {"label": [f"localpipe.execution={place.execution_id}", "localpipe.host=0"]}
+    api.start(api.containers(all=True, filters=label)[0]["Id"])
+    assert runner.find(place.key()) is None
+    assert runner.sweep(lambda key: False) == 0
 
 
 # Engines

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from runner_contract import OPT_ML, RunnerContract, Workplace, run
+from runner_contract import OPT_ML, RunnerContract, SeveralHostsContract, Workplace, run
 
-from localpipe.core.jobspec import Access, JobExit, Mount, StagedHost
+from localpipe.core.jobspec import Access, JobExit, Mount
 from localpipe.core.names import AttemptKey
-from localpipe.errors import JobFailed, NotSupported
+from localpipe.errors import JobFailed
+from localpipe.runners.environment_images import EnvironmentImages
 from localpipe.runners.machine_root import machine_root
-from localpipe.runners.sandbox import ProcessRunner
+from localpipe.runners.sandbox import SandboxRunner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,22 +91,31 @@ def a_search_path(home: Path, launcher: str) -> str | None:
     return str(unshare.parent)
 
 
-def a_runner(
-    home: Path, environments: OneEnvironment = OneEnvironment(), *, launcher: str, programs: Path | None = None
-) -> ProcessRunner:
+def attempt_dirs(home: Path) -> Callable[[AttemptKey], Path]:
+    """Where the attempts of a workplace lie, and others that are not there."""
     ours = hashlib.sha256(str(home).encode()).hexdigest()[:12]
 
     def attempt_dir_of(key: AttemptKey) -> Path:
         first = key == AttemptKey(execution_id=ours, step="Step", attempt=1)
         return home / "attempt" if first else home / f"{key.execution_id}-{key.step}-{key.attempt}"
 
-    return ProcessRunner(
-        root=machine_root(),
+    return attempt_dir_of
+
+
+def a_runner(
+    home: Path, environments: OneEnvironment = OneEnvironment(), *, launcher: str, programs: Path | None = None
+) -> SandboxRunner:
+    images = EnvironmentImages(
+        machine=machine_root(),
+        roots_dir=home / "roots",
         environments=environments,
-        attempt_dir_of=attempt_dir_of,
-        work_dir=home,
-        image_environment={"LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"},
+        environment={"LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"},
         say=print,
+    )
+    return SandboxRunner(
+        images,
+        attempt_dir_of=attempt_dirs(home),
+        work_dir=home,
         search_path=a_search_path(programs or home, launcher),
     )
 
@@ -116,7 +126,7 @@ def launcher(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def runner(tmp_path: Path, launcher: str) -> ProcessRunner:
+def runner(tmp_path: Path, launcher: str) -> SandboxRunner:
     return a_runner(tmp_path, launcher=launcher)
 
 
@@ -151,8 +161,22 @@ class TestProcessRunner(RunnerContract):
         return IMAGE
 
 
+class TestSeveralHosts(SeveralHostsContract):
+    @pytest.fixture
+    def runner(self, tmp_path: Path, launcher: str) -> Runner:
+        return a_runner(tmp_path, launcher=launcher)
+
+    @pytest.fixture
+    def later_runner(self, tmp_path: Path, launcher: str) -> Runner:
+        return a_runner(tmp_path, launcher=launcher)
+
+    @pytest.fixture
+    def image(self) -> str:
+        return IMAGE
+
+
 class TestWhatAJobSees:
-    def test_it_is_root_without_any_capability_or_way_to_get_one(self, runner: ProcessRunner, place: Workplace) -> None:
+    def test_it_is_root_without_any_capability_or_way_to_get_one(self, runner: SandboxRunner, place: Workplace) -> None:
         run(runner, place.shell_job("id -u; id -un; grep -E '^(Cap(Inh|Prm|Eff|Bnd|Amb)|NoNewPrivs)' /proc/self/status"))
         none = "0000000000000000"
         assert place.log().split() == [
@@ -160,7 +184,7 @@ class TestWhatAJobSees:
             *("NoNewPrivs:", "1"),
         ]
 
-    def test_the_machines_files_cannot_be_changed(self, runner: ProcessRunner, place: Workplace) -> None:
+    def test_the_machines_files_cannot_be_changed(self, runner: SandboxRunner, place: Workplace) -> None:
         before = Path("/etc/hosts").read_bytes()
         script = """
             echo 6.6.6.6 evil >> /etc/hosts; echo x > /etc/localpipe-evil; mkdir -p /opt/ml /opt/evil /var/lib/evil
@@ -175,19 +199,19 @@ class TestWhatAJobSees:
         for path in ("/etc/localpipe-evil", "/opt/evil", "/var/lib/evil"):
             assert not Path(path).exists()
 
-    def test_no_setting_of_the_kernel_can_be_opened_for_writing(self, runner: ProcessRunner, place: Workplace) -> None:
+    def test_no_setting_of_the_kernel_can_be_opened_for_writing(self, runner: SandboxRunner, place: Workplace) -> None:
         """Opened, never written: a hole would otherwise change this machine."""
         run(runner, place.job("python3", "-c", FIND_WRITABLE))
         assert place.log() == "[]\n"
 
-    def test_what_covers_kernel_settings_cannot_be_taken_away(self, runner: ProcessRunner, place: Workplace) -> None:
+    def test_what_covers_kernel_settings_cannot_be_taken_away(self, runner: SandboxRunner, place: Workplace) -> None:
         script = """
             unshare --user --mount umount /proc/sys 2>/dev/null && echo uncovered
             unshare --user --mount --pid --fork mount -t proc proc /mnt 2>/dev/null && echo mounted a new one; exit 0"""
         run(runner, place.shell_job(script))
         assert place.log() == ""
 
-    def test_the_machines_own_opt_ml_is_neither_seen_nor_touched(self, runner: ProcessRunner, place: Workplace) -> None:
+    def test_the_machines_own_opt_ml_is_neither_seen_nor_touched(self, runner: SandboxRunner, place: Workplace) -> None:
         before = Path("/opt/ml").exists()
         run(runner, place.shell_job("ls /opt /opt/ml; echo x > /opt/ml/marker"))
         assert place.log() == "/opt:\nml\n\n/opt/ml:\noutput\n"
@@ -196,7 +220,7 @@ class TestWhatAJobSees:
         assert not Path("/opt/ml/marker").exists()
 
     def test_nothing_of_the_users_home_or_the_machines_secrets_is_seen(
-        self, runner: ProcessRunner, place: Workplace, tmp_path: Path
+        self, runner: SandboxRunner, place: Workplace, tmp_path: Path
     ) -> None:
         (tmp_path / "secret").write_text("secret")
         home = Path.home()
@@ -207,12 +231,12 @@ class TestWhatAJobSees:
         run(runner, place.job("python3", "-c", program, *secrets, *system))
         assert place.log() == "[]\n"
 
-    def test_it_sees_only_its_own_processes(self, runner: ProcessRunner, place: Workplace) -> None:
+    def test_it_sees_only_its_own_processes(self, runner: SandboxRunner, place: Workplace) -> None:
         program = "import os; print([int(name) for name in os.listdir('/proc') if name.isdecimal()])"
         run(runner, place.job("python3", "-c", program))
         assert place.log() == "[1]\n"
 
-    def test_no_file_of_localpipe_is_open_in_it(self, runner: ProcessRunner, place: Workplace, tmp_path: Path) -> None:
+    def test_no_file_of_localpipe_is_open_in_it(self, runner: SandboxRunner, place: Workplace, tmp_path: Path) -> None:
         leak = os.open(tmp_path / "leak", os.O_CREAT | os.O_RDWR)
         os.set_inheritable(leak, True)
         try:
@@ -221,7 +245,7 @@ class TestWhatAJobSees:
             os.close(leak)
         assert place.log() == "[0, 1, 2, 3]\n"  # 3 is the listing itself
 
-    def test_its_environment_is_in_no_command_line(self, runner: ProcessRunner, place: Workplace) -> None:
+    def test_its_environment_is_in_no_command_line(self, runner: SandboxRunner, place: Workplace) -> None:
         ready, go = place.fifo("ready"), place.fifo("go")
         script = "echo $TOKEN > /opt/ml/output/ready; read x < /opt/ml/output/go"
         running = runner.prepare(place.shell_job(script, environment={"TOKEN": "hush-hush"})).start()
@@ -235,7 +259,7 @@ class TestWhatAJobSees:
             running.remove()
 
     def test_root_can_unpack_an_archive_of_another_user_and_give_files_away(
-        self, runner: ProcessRunner, place: Workplace
+        self, runner: SandboxRunner, place: Workplace
     ) -> None:
         with tarfile.open(place.output / "source.tar", "w") as archive:
             member = tarfile.TarInfo("code/run.py")
@@ -245,7 +269,7 @@ class TestWhatAJobSees:
         assert run(runner, place.shell_job(script)) == JobExit(exit_code=0)
         assert (place.output / "code" / "run.py").stat().st_uid == os.getuid()
 
-    def test_a_package_installed_by_a_job_is_gone_with_it(self, runner: ProcessRunner, place: Workplace) -> None:
+    def test_a_package_installed_by_a_job_is_gone_with_it(self, runner: SandboxRunner, place: Workplace) -> None:
         if not runner.overlays or Path(sys.prefix) == Path("/usr"):
             pytest.skip("without overlays, or as part of the system, the environment is read-only")
         where = "import sysconfig; print(sysconfig.get_path('purelib'))"
@@ -270,21 +294,21 @@ class TestWhatAJobSees:
         assert run(runner, place.job("python", "-c", program)) == JobExit(exit_code=0), place.log()
         assert place.log() == f"{venv} ['bin']\n"
 
-    def test_it_has_the_variables_of_images_below_its_own(self, runner: ProcessRunner, place: Workplace) -> None:
+    def test_it_has_the_variables_of_images_below_its_own(self, runner: SandboxRunner, place: Workplace) -> None:
         run(runner, place.shell_job("echo $LANG $PYTHONUNBUFFERED", environment={"LANG": "de_DE"}))
         assert place.log() == "de_DE 1\n"
 
-    def test_its_files_get_the_mode_of_a_containers(self, runner: ProcessRunner, place: Workplace) -> None:
+    def test_its_files_get_the_mode_of_a_containers(self, runner: SandboxRunner, place: Workplace) -> None:
         run(runner, place.shell_job("umask; cd /tmp && stat -c '%a %U' . /root /var/tmp; pwd -P; getent hosts algo-1"))
         assert place.log().split("\n")[:5] == ["0022", "1777 root", "700 root", "1777 root", "/tmp"]  # noqa: S108
         assert place.log().split()[-2:] == ["127.0.0.1", "algo-1"]
 
-    def test_an_isolated_job_reaches_itself(self, runner: ProcessRunner, place: Workplace) -> None:
+    def test_an_isolated_job_reaches_itself(self, runner: SandboxRunner, place: Workplace) -> None:
         assert run(runner, place.job("python3", "-c", REACH_ITSELF, network_isolated=True)) == JobExit(exit_code=0)
         assert place.log() == "127.0.0.1\n"
 
     def test_it_ignores_no_signal_though_this_process_does(
-        self, runner: ProcessRunner, place: Workplace, ignoring_signals: None
+        self, runner: SandboxRunner, place: Workplace, ignoring_signals: None
     ) -> None:
         """As localpipe does under `nohup`, or in the background of a script."""
         run(runner, place.shell_job("grep -E '^Sig(Ign|Blk)' /proc/self/status"))
@@ -311,7 +335,7 @@ class TestWhatAJobSees:
 
 
 class TestEnds:
-    def test_a_daemon_ends_with_the_job(self, runner: ProcessRunner, place: Workplace) -> None:
+    def test_a_daemon_ends_with_the_job(self, runner: SandboxRunner, place: Workplace) -> None:
         alive, go = place.fifo("alive"), place.fifo("go")
         script = "(setsid sh -c 'exec > /opt/ml/output/alive; exec sleep 600' &) ; read x < /opt/ml/output/go"
         running = runner.prepare(place.shell_job(script)).start()
@@ -323,7 +347,7 @@ class TestEnds:
         finally:
             running.remove()
 
-    def test_removal_leaves_no_process_mount_or_file(self, runner: ProcessRunner, place: Workplace) -> None:
+    def test_removal_leaves_no_process_mount_or_file(self, runner: SandboxRunner, place: Workplace) -> None:
         ready = place.fifo("ready")
         script = "mkdir -p /tmp/locked/in; chmod 000 /tmp/locked/in /tmp/locked; echo x > /opt/ml/output/ready; sleep 600"
         running = runner.prepare(place.shell_job(script)).start()
@@ -334,7 +358,7 @@ class TestEnds:
         assert str(place.attempt_dir).encode() not in b"".join(_command_lines())
 
     def test_a_program_that_only_the_kernel_refuses_ends_as_in_a_container(
-        self, runner: ProcessRunner, place: Workplace
+        self, runner: SandboxRunner, place: Workplace
     ) -> None:
         """One whose dynamic linker is not there; nothing is read of a program that far."""
         program = Path("/bin/true").read_bytes().replace(b"/ld-linux", b"/no-linux")
@@ -343,7 +367,7 @@ class TestEnds:
         assert run(runner, place.job("/opt/ml/output/program")) == JobExit(exit_code=1)
         assert place.log().endswith(" /opt/ml/output/program: No such file or directory\n")
 
-    def test_a_mount_that_is_not_there_is_named(self, runner: ProcessRunner, place: Workplace) -> None:
+    def test_a_mount_that_is_not_there_is_named(self, runner: SandboxRunner, place: Workplace) -> None:
         job = place.shell_job("exit 0")
         shutil.rmtree(place.opt_ml)
         prepared = runner.prepare(job)
@@ -352,7 +376,7 @@ class TestEnds:
 
     @pytest.mark.parametrize("launcher", ["util-linux"])
     def test_a_link_in_a_mount_does_not_lead_another_mount_out(
-        self, runner: ProcessRunner, place: Workplace, tmp_path: Path
+        self, runner: SandboxRunner, place: Workplace, tmp_path: Path
     ) -> None:
         outside = tmp_path / "outside"
         outside.mkdir()
@@ -365,7 +389,7 @@ class TestEnds:
 
     @pytest.mark.parametrize("launcher", ["util-linux"])
     @pytest.mark.parametrize("name", ["a.b", "UID"])
-    def test_a_variable_that_no_shell_hands_on_is_refused(self, runner: ProcessRunner, place: Workplace, name: str) -> None:
+    def test_a_variable_that_no_shell_hands_on_is_refused(self, runner: SandboxRunner, place: Workplace, name: str) -> None:
         prepared = runner.prepare(place.shell_job("exit 0", environment={name: "1"}))
         with pytest.raises(JobFailed) as failed:
             prepared.start()
@@ -373,7 +397,7 @@ class TestEnds:
             f"No shell hands on the environment variable {name!r}. Rename it, or install bubblewrap."
         )
 
-    def test_a_killed_monitor_takes_the_job_with_it(self, runner: ProcessRunner, place: Workplace) -> None:
+    def test_a_killed_monitor_takes_the_job_with_it(self, runner: SandboxRunner, place: Workplace) -> None:
         alive = place.fifo("alive")
         running = runner.prepare(place.shell_job("exec > /opt/ml/output/alive; exec sleep 600")).start()
         try:
@@ -387,7 +411,7 @@ class TestEnds:
 
 class TestRecovery:
     def test_a_job_outlives_a_killed_localpipe_and_is_found(
-        self, runner: ProcessRunner, place: Workplace, tmp_path: Path, launcher: str
+        self, runner: SandboxRunner, place: Workplace, tmp_path: Path, launcher: str
     ) -> None:
         ready, go = place.fifo("ready"), place.fifo("go")
         victim = subprocess.Popen([sys.executable, __file__, "start-and-die", tmp_path, launcher])
@@ -399,14 +423,14 @@ class TestRecovery:
         assert place.log() == "after\n"
         found.remove()
 
-    def test_a_job_that_died_with_the_machine_is_not_found(self, runner: ProcessRunner, place: Workplace) -> None:
+    def test_a_job_that_died_with_the_machine_is_not_found(self, runner: SandboxRunner, place: Workplace) -> None:
         running = runner.prepare(place.shell_job("exit 0")).start()
         running.wait()
         status = place.attempt_dir / "sandbox" / "status"
         status.write_text(status.read_text().splitlines(keepends=True)[0])
         assert runner.find(place.key()) is None
 
-    def test_the_number_of_an_ended_process_may_be_anybodys(self, runner: ProcessRunner, place: Workplace) -> None:
+    def test_the_number_of_an_ended_process_may_be_anybodys(self, runner: SandboxRunner, place: Workplace) -> None:
         sandbox = place.attempt_dir / "sandbox"
         sandbox.mkdir()
         own_stat = Path("/proc/self/stat").read_text()
@@ -417,13 +441,7 @@ class TestRecovery:
 
 
 class TestRefusals:
-    def test_several_hosts(self, runner: ProcessRunner, place: Workplace) -> None:
-        job = place.shell_job("exit 0")
-        two = replace(job, hosts=(*job.hosts, StagedHost(name="algo-2", mounts=(), log_file=place.log_file)))
-        with pytest.raises(NotSupported, match=r"A job of 2 hosts \(job-Step\) is not supported"):
-            runner.prepare(two)
-
-    def test_the_entry_point_of_an_image(self, runner: ProcessRunner, place: Workplace) -> None:
+    def test_the_entry_point_of_an_image(self, runner: SandboxRunner, place: Workplace) -> None:
         job = replace(place.shell_job("exit 0"), entrypoint=None, arguments=None)
         with pytest.raises(
             JobFailed, match=f"^The job runs the ENTRYPOINT of image {IMAGE}, and a local environment has none"
@@ -447,7 +465,7 @@ def test_an_ordinary_user_can_do_all_of_it(launcher: str) -> None:
             env={"PYTHONDONTWRITEBYTECODE": "1", "PATH": "/usr/bin:/bin", "PYTHONPATH": os.pathsep.join(sys.path[1:])},
         )
         assert done.returncode == 0, done.stderr
-        assert done.stdout == "0 ['1'] 3\n"
+        assert done.stdout == "0 ['1'] 3 ['lo', 'eth0']\n"
     finally:
         shutil.rmtree(home)
 
@@ -459,7 +477,10 @@ def _as_ordinary_user(home: Path, launcher: str) -> None:
     script = "id -u > /opt/ml/output/who; chown 5:5 /opt/ml/output/who; mkdir -m 000 /tmp/locked; echo ~ > /root/x; exit 3"
     ended = run(runner, place.shell_job(script))
     owners = {path.stat().st_uid for path in (place.output / "who", place.log_file)}
-    print((place.output / "who").read_text().strip(), [str(len(owners))], ended.exit_code)
+    program = "import socket; print([name for _, name in socket.if_nameindex()])"
+    run(runner, place.hosts_job(f'exec python3 -c "{program}"'))
+    interfaces = place.log_of("algo-2").read_text().strip()
+    print((place.output / "who").read_text().strip(), [str(len(owners))], ended.exit_code, interfaces)
 
 
 def _mount_below(home: Path, launcher: str) -> None:

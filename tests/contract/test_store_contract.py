@@ -135,6 +135,18 @@ class StoreContract:
         store.delete(uri("a"))
         assert keys(store) == []
 
+    def test_documents_of_a_bucket_go_with_it_and_are_no_objects(self, store: ObjectStore) -> None:
+        store.create_bucket("configured")
+        assert store.bucket_document("configured", "tagging") is None
+        store.put_bucket_document("configured", "tagging", "<é/>")
+        store.put_bucket_document("configured", "policy", "{}")
+        store.put_bucket_document("configured", "policy", None)
+        assert store.bucket_document("configured", "tagging") == "<é/>"
+        assert store.bucket_document("configured", "policy") is None
+        assert list(store.list(S3Uri("configured"))) == []
+        store.delete_bucket("configured")
+        assert store.bucket_document("configured", "tagging") is None
+
     def test_only_an_empty_bucket_is_removed(self, store: ObjectStore) -> None:
         key = S3Uri("emptied", "a/b/c")
         store.put(key, b"")
