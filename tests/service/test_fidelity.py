@@ -1,0 +1,254 @@
+"""The fidelity report: every member of every request has a verdict, and a run's own record gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import pytest
+from support import IMAGE, PROCESSING, ROLE, output_of, pipeline, processing
+
+from localpipe.core.names import S3Uri
+from localpipe.jobs import unsupported
+from localpipe.runners.scripted import ScriptedContainer, ScriptedRunner
+from localpipe.scheduling.events import AttemptStarted, ExecutionStarted, JobLaunched
+from localpipe.service.executions import describe_pipeline_execution, drive, start_pipeline_execution
+from localpipe.service.fidelity import (
+    Difference,
+    Finding,
+    differences,
+    fidelity,
+    fidelity_rows,
+    judged,
+    notes_beside_images,
+)
+from localpipe.service.fidelity_rules import RULES, Circumstances, Verdict
+from localpipe.service.preflight import preflight
+from localpipe.service.wiring import Home, service_model
+from localpipe.settings import load_settings
+from localpipe.steps import STEP_TYPES
+
+if TYPE_CHECKING:
+    from localpipe.core import JSON
+
+REFUSED = {
+    "CreateProcessingJobRequest": unsupported.PROCESSING,
+    "CreateTrainingJobRequest": unsupported.TRAINING,
+}
+SHAPES = sorted({kind.request_shape for kind in STEP_TYPES if kind.request_shape})
+
+
+def leaves(shape_name: str, model: JSON, path: str = "", above: tuple[str, ...] = ()) -> Iterator[str]:
+    """The path of every member below which a request shape has no other."""
+    shape = model["shapes"][shape_name]
+    if shape["type"] == "list":
+        yield from leaves(shape["member"]["shape"], model, f"{path}[*]", above)
+    elif shape["type"] == "structure" and shape.get("members") and shape_name not in above:
+        for name, inner in shape["members"].items():
+            yield from leaves(inner["shape"], model, f"{path}.{name}" if path else name, (*above, shape_name))
+    else:
+        yield path
+
+
+def covers(member: str, leaf: str) -> bool:
+    return leaf == member or leaf.startswith((f"{member}.", f"{member}[*]"))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_member_of_a_request_is_judged_once_or_refused_outright(shape: str) -> None:
+    refused = {row.member for row in REFUSED.get(shape, ()) if row.refuses is bool}
+    for leaf in leaves(shape, service_model()):
+        rules = [rule.member for rule in RULES[shape] if covers(rule.member, leaf)]
+        if not any(covers(member, leaf) for member in refused):
+            assert len(rules) == 1, f"{shape}: {leaf} is judged by {rules or 'no rule of service/fidelity_rules.py'}"
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_rule_is_of_a_member_that_the_service_knows(shape: str) -> None:
+    known = list(leaves(shape, service_model()))
+    assert [rule.member for rule in RULES[shape] if not any(covers(rule.member, leaf) for leaf in known)] == []
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_is_not_exact_is_told_in_sentences(shape: str) -> None:
+    for rule in RULES[shape]:
+        assert bool(rule.told) is (rule.verdict is not Verdict.EXACT), rule.member
+        assert rule.told[-1:] in {"", "."}, rule.told
+
+
+AWAY = Circumstances(images={"s3://b/k": "Another stood for it."}, mounts={S3Uri("b"): Path("/data")})
+
+
+def notes(shape: str, request: JSON, run: Circumstances = AWAY) -> dict[str, str]:
+    """Member → note of what is not exact in a request."""
+    found = judged("Step", request, RULES[shape], run)
+    return {each.member: each.note for each in found if each.verdict is not Verdict.EXACT}
+
+
+def test_a_member_that_is_not_there_is_not_judged() -> None:
+    assert list(judged("Step", {}, RULES["CreateTrainingJobRequest"], AWAY)) == []
+
+
+def test_what_is_switched_off_is_exact() -> None:
+    off = {
+        "EnableManagedSpotTraining": False,
+        "EnableInterContainerTrafficEncryption": False,
+        "RemoteDebugConfig": {"EnableRemoteDebug": False},
+        "ProfilerConfig": {"DisableProfiler": True},
+        "Tags": [],
+    }
+    found = list(judged("Step", off, RULES["CreateTrainingJobRequest"], AWAY))
+    assert {each.verdict for each in found} == {Verdict.EXACT}
+    assert [each.member for each in found if each.note] == []
+
+
+def test_an_image_is_told_by_what_stood_for_it() -> None:
+    member = "AppSpecification.ImageUri"
+    run = Circumstances(images={"stood-for": "Another stood for it.", "the-very-one": ""})
+
+    def note_on(uri: str) -> str | None:
+        return notes("CreateProcessingJobRequest", {"AppSpecification": {"ImageUri": uri}}, run).get(member)
+
+    assert note_on("stood-for") == "Another stood for it."
+    assert note_on("the-very-one") is None
+    assert note_on("by-a-step") == "What served by-a-step was not known before the run and is not on record."
+
+
+@pytest.mark.parametrize(
+    ("uri", "mounted"),
+    [("s3://b/raw", True), ("s3://b/raw/", True), ("s3://b/raw/x.csv", True), ("s3://b/rawer", False), ("s3://b", False)],
+)
+def test_an_input_below_a_mount_is_read_from_its_directory(uri: str, *, mounted: bool) -> None:
+    run = Circumstances(mounts={S3Uri.parse("s3://b/raw"): Path("/data")})
+    request = {"InputDataConfig": [{"DataSource": {"S3DataSource": {"S3Uri": uri}}}]}
+    member = "InputDataConfig[0].DataSource.S3DataSource.S3Uri"
+    expected = {member: "Read from /data by [s3.mounts], as it was at that moment."} if mounted else {}
+    assert notes("CreateTrainingJobRequest", request, run) == expected
+
+
+def test_an_instance_is_told_by_whether_its_limits_were_kept() -> None:
+    request = {"ResourceConfig": {"InstanceType": "ml.m5.large"}}
+    free = notes("CreateTrainingJobRequest", request, Circumstances())
+    held = notes(
+        "CreateTrainingJobRequest", request, Circumstances(limits_kept=lambda instance_type: instance_type == "ml.m5.large")
+    )
+    assert free["ResourceConfig.InstanceType"].endswith("of this machine, not those of ml.m5.large.")
+    assert held["ResourceConfig.InstanceType"].startswith("The job had no more processors and memory than ml.m5.large;")
+
+
+def finding(step: str | None, member: str, verdict: Verdict, note: str = "") -> Finding:
+    return Finding(step=step, member=member, verdict=verdict, note=note)
+
+
+def test_what_is_shared_is_told_once_approximations_first() -> None:
+    found = [
+        finding(None, "MlflowConfig", Verdict.IGNORED, "no"),
+        finding("A", "Inputs[0].Uri", Verdict.APPROXIMATED, "near"),
+        finding("A", "Inputs[1].Uri", Verdict.APPROXIMATED, "near"),
+        finding("B", "Uri", Verdict.APPROXIMATED, "near"),
+        finding("B", "Name", Verdict.EXACT),
+    ]
+    assert differences(found) == [
+        Difference(verdict=Verdict.APPROXIMATED, note="near", members=("Inputs.Uri", "Uri"), steps=("A", "B")),
+        Difference(verdict=Verdict.IGNORED, note="no", members=("MlflowConfig",), steps=()),
+    ]
+    assert fidelity_rows(found)[1] == {
+        "StepName": "A",
+        "Member": "Inputs[0].Uri",
+        "Verdict": "Approximated",
+        "Note": "near",
+    }
+    assert len(fidelity_rows(found)) == 4
+
+
+def test_notes_on_images_are_left_to_the_findings() -> None:
+    noted = ("an/image:1: another version", "Step 'A' fails if it is reached: why")
+    started = ExecutionStarted("p", "e", {}, {}, None, {}, noted, {"an/image:1": "Another stood for it."})
+    assert list(notes_beside_images(started)) == ["Step 'A' fails if it is reached: why"]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    opened = Home(load_settings({"home": str(tmp_path / "home"), "runner": "process"}, {}, tmp_path))
+    yield opened
+    opened.close()
+
+
+def write_output(container: ScriptedContainer) -> int:
+    container.write(PurePosixPath(PROCESSING, "out", "x"), "1")
+    return 0
+
+
+def ran(home: Home, definition: JSON, after: Callable[[], None] = lambda: None) -> list[Finding]:
+    """The findings on a run to its end, asked for once `after` has been done."""
+    runner = ScriptedRunner({"First": write_output})
+    ready = preflight(home, definition, "test", {}, runner=runner)
+    execution = describe_pipeline_execution(home, start_pipeline_execution(home, ready))
+    ended = drive(execution, lambda _: None, runner)
+    after()
+    return list(fidelity(ended))
+
+
+def test_a_run_is_judged_on_its_resolved_requests(home: Home) -> None:
+    second = processing("Second", inputs={"in": output_of("First", "out")}, DependsOn=["First"])
+    second["Arguments"]["Environment"] = None
+    second["CacheConfig"] = {"Enabled": True, "ExpireAfter": "P1D"}
+    definition = pipeline(processing("First", outputs=("out",)), second)
+    definition["PipelineExperimentConfig"] = {"ExperimentName": {"Get": "Execution.PipelineName"}, "TrialName": "t"}
+    found = ran(home, definition)
+    assert found[0] == finding(None, "PipelineExperimentConfig", Verdict.IGNORED, "No experiment or trial was made.")
+    assert {(each.step, each.verdict) for each in found if each.member == "RoleArn"} == {
+        ("First", Verdict.APPROXIMATED),
+        ("Second", Verdict.APPROXIMATED),
+    }
+    assert [each.step for each in found if each.member == "CacheConfig"] == ["Second"]
+    assert finding("Second", "ProcessingInputs[0].S3Input.S3Uri", Verdict.EXACT) in found
+    assert not [each for each in found if each.member == "Environment"]
+
+
+def test_an_object_that_a_value_came_from_need_not_be_there_any_more(home: Home) -> None:
+    step = processing("Only")
+    step["Arguments"]["Environment"] = {"N": {"Std:JsonGet": {"S3Uri": "s3://bucket/x.json", "Path": "n"}}}
+    home.store.put(S3Uri.parse("s3://bucket/x.json"), b'{"n": "1"}')
+    found = ran(home, pipeline(step), after=lambda: home.store.delete(S3Uri.parse("s3://bucket/x.json")))
+    assert finding("Only", "Environment", Verdict.EXACT) in found
+
+
+def test_a_job_that_never_came_to_run_is_not_judged(home: Home) -> None:
+    step = processing("Only")
+    step["Arguments"]["Environment"] = {"N": {"Std:JsonGet": {"S3Uri": "s3://nowhere/x.json", "Path": "n"}}}
+    assert ran(home, pipeline(step)) == []
+
+
+def test_a_step_that_was_not_reached_is_not_judged(home: Home) -> None:
+    stop = {"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}
+    never = {
+        "Name": "Never",
+        "Type": "Model",
+        "Arguments": {"ExecutionRoleArn": ROLE, "PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": "s3://b/m"}},
+    }
+    branches = {"Conditions": [], "IfSteps": [stop], "ElseSteps": [never]}
+    assert ran(home, pipeline({"Name": "Check", "Type": "Condition", "Arguments": branches})) == []
+
+
+@pytest.mark.parametrize(
+    ("runner", "told"), [("docker", "no more processors"), ("process", "processors and memory of this")]
+)
+def test_what_is_not_in_the_record_is_not_asked(tmp_path: Path, runner: str, told: str) -> None:
+    (tmp_path / "localpipe.toml").write_text(f'runner = "{runner}"\n[instances]\nenforce = true\n')
+    home = Home(load_settings({"home": str(tmp_path / "home")}, {}, tmp_path))
+    kept, images = home.settings.kept(), {IMAGE: "Another stood for it."}
+    facts = [
+        ExecutionStarted("pipe", "abcdefghij12", pipeline(processing("Only")), {}, None, kept, (), images),
+        AttemptStarted("Only", 1, "job"),
+        JobLaunched("Only", 1, ("/log",)),
+    ]
+    home.journal.append("abcdefghij12", facts)
+    (tmp_path / "localpipe.toml").unlink()
+    later = Home(load_settings({"home": str(tmp_path / "home"), "runner": "process"}, {}, tmp_path))
+    found = {each.member: each.note for each in fidelity(describe_pipeline_execution(later, "last"))}
+    assert found["AppSpecification.ImageUri"] == "Another stood for it."
+    assert told in found["ProcessingResources.ClusterConfig.InstanceType"]
+    home.close()
+    later.close()

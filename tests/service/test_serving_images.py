@@ -1,0 +1,52 @@
+"""What an execution keeps of the images that serve it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support import IMAGE
+
+from localpipe.core.image_build import ImageBuild
+from localpipe.core.ports import ImageStatus
+from localpipe.service.serving_images import what_serves
+from localpipe.settings import Settings, load_settings
+
+STAND_IN = "localpipe/scikit-learn:1.2-1"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings({}, {}, tmp_path)
+
+
+def test_the_very_image_needs_no_words(settings: Settings) -> None:
+    assert what_serves(ImageStatus(image_uri=IMAGE, local=IMAGE), settings, "docker") == ""
+
+
+def test_a_stand_in_is_told_with_its_version(settings: Settings) -> None:
+    status = ImageStatus(image_uri=IMAGE, local=STAND_IN)
+    assert what_serves(status, settings, "docker") == f"{STAND_IN} stood for {IMAGE}: scikit-learn 1.2.2."
+
+
+def test_a_version_that_differs_is_told_once(settings: Settings) -> None:
+    uri = IMAGE.replace("1.2-1", "0.23-1")
+    note = "scikit-learn 1.1.3 stands for 0.23-1"
+    status = ImageStatus(image_uri=uri, local="/cache/x", python="3.11", notes=(note,))
+    assert what_serves(status, settings, "process") == (
+        f"A Python environment on this machine's own root file system stood for {uri}: Python 3.11; {note}."
+    )
+
+
+def test_a_mapping_is_named(settings: Settings) -> None:
+    mine = replace(settings, images={"*": "mine:dev"})
+    status = ImageStatus(image_uri=IMAGE, local="mine:dev")
+    assert what_serves(status, mine, "docker") == f"mine:dev stood for {IMAGE} ([images] maps it to mine:dev)."
+
+
+def test_a_folder_that_an_image_is_built_from_is_named(settings: Settings, tmp_path: Path) -> None:
+    build = ImageBuild(context=tmp_path, dockerfile="Dockerfile", args={}, target=None)
+    mine = replace(settings, images={"*": "own:1"}, image_builds={"own:1": build})
+    status = ImageStatus(image_uri=IMAGE, local="own:1")
+    assert what_serves(status, mine, "docker") == f"own:1 stood for {IMAGE} ([images] builds it from {tmp_path})."
