@@ -1,10 +1,11 @@
-"""What localpipe adds to the bare job, in one run: chain of 10, fan-out of 8, 1,000 instant steps, start-up.
+"""What localpipe adds to the bare job, in one run: chain of 10, fan-out of 8, large inputs, 1,000 instant steps, start-up.
 
-usage: report.py [--repeat N] [docker] [process] [plan] [startup]      default: all that can run here
+usage: report.py [--repeat N] [docker] [process] [sandbox] [plan] [startup]      default: all that can run here
 
 Ours and the bare loop take turns in the same run, so that a noisy machine disturbs both. Medians, with the spread beside.
 The bare Docker job: create, start, wait, remove by the docker SDK, with the same image, script and bind mounts. The bare
-sandbox: one bubblewrap over this machine's root, with the same interpreter, script and mounts.
+sandbox: one bubblewrap over this machine's root, with the same interpreter, script and mounts. The sandbox runner stands
+against the bare Docker job, whose image it shares.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,9 @@ IMAGE_URI = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn
 IMAGE = "localpipe/scikit-learn:1.2-1"
 PROCESSING = "/opt/ml/processing"
 CHAIN, FAN, SLEEP_SECONDS, STEPS = 10, 8, 2.0, 1000
+NOT_SHOWN = {"dev", "opt", "proc", "tmp", "var"}
+"""Of this machine's root: the sandbox has its own, and below /var an engine's mounts come and go."""
+
 SCRIPT = """
 import pathlib, shutil, sys, time
 time.sleep(float(sys.argv[1]))
@@ -43,16 +48,24 @@ for path in source.rglob("*"):
 """
 
 
+MANY, BIG = 10_000, 2 << 30
+LOOK = """
+import os, pathlib
+sizes = [path.stat().st_size for path in pathlib.Path("/opt/ml/processing/in").rglob("*") if path.is_file()]
+pathlib.Path("/opt/ml/processing/out/sizes").write_text(f"{len(sizes)} {sum(sizes)}")
+"""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", choices=["docker", "process", "plan", "startup", []])
+    parser.add_argument("what", nargs="*", choices=["docker", "process", "sandbox", "plan", "startup", []])
     parser.add_argument("--repeat", type=int, default=5)
     options = parser.parse_args()
-    wanted = options.what or ["docker", "process", "plan", "startup"]
+    wanted = options.what or ["docker", "process", "sandbox", "plan", "startup"]
     print("| what | ours, median s | spread | bare, median s | spread | ratio | added per step, ms |")
     print("|---|---|---|---|---|---|---|")
     with scratch() as directory:
-        for runner in ("docker", "process"):
+        for runner in ("docker", "process", "sandbox"):
             if runner in wanted:
                 jobs(runner, directory, options.repeat)
         if "plan" in wanted:
@@ -67,13 +80,36 @@ def jobs(runner: str, directory: Path, repeat: int) -> None:
     if not home.runner(runner).check().usable:
         print(f"| {runner}: cannot be used here | | | | | | |")
         return
-    bare = BareDocker(directory) if runner == "docker" else BareSandbox(directory, home)
+    bare = BareSandbox(directory / runner, home) if runner == "process" else BareDocker(directory / runner)
     chain, fan = chain_definition(), fan_definition()
     run(home, chain)  # warm: environments, imports, page cache
     ours, theirs = alternate(repeat, lambda: run(home, chain), bare.chain)
     row(f"{runner}: chain of {CHAIN}", ours, theirs, CHAIN)
     ours, theirs = alternate(max(2, repeat // 2), lambda: run(home, fan), bare.fan)
     row(f"{runner}: fan-out of {FAN} sleeping {SLEEP_SECONDS:.0f} s", ours, theirs, 3)
+    for what, prefix in ((f"{MANY:,} files of 4 KiB", "many"), (f"{BIG >> 30} GiB in one file", "big")):
+        fill(home, bare.directory / prefix, prefix)
+        ours, theirs = alternate(repeat, partial(run, home, looking(prefix)), partial(bare.look, prefix))
+        row(f"{runner}: {what}, looked at by two steps", ours, theirs, 2)
+
+
+def looking(prefix: str) -> dict[str, Any]:
+    """Two steps, one after the other, that look at all objects of a prefix."""
+    steps = [processing(name, uri=f"s3://data/{prefix}", script="look.py") for name in ("Look1", "Look2")]
+    steps[1]["DependsOn"] = ["Look1"]
+    return pipeline(steps)
+
+
+def fill(home: Home, directory: Path, prefix: str) -> None:
+    """The same data for the bare job in a directory and for ours under a prefix."""
+    directory.mkdir()
+    count, size = (MANY, 4096) if prefix == "many" else (1, BIG)
+    for number in range(count):
+        with (directory / f"{number:05}").open("wb") as file:
+            file.truncate(size)
+        with tempfile.NamedTemporaryFile(dir=home.store.scratch_dir(), delete=False) as file:
+            file.truncate(size)
+        home.store.put(S3Uri("data", f"{prefix}/{number:05}"), Path(file.name), move=True)
 
 
 def plan(directory: Path, repeat: int) -> None:
@@ -123,9 +159,17 @@ def run(home: Home, definition: dict[str, Any], runner: ScriptedRunner | None = 
     assert ended.status == "Succeeded", ended.document()
 
 
-def processing(name: str, *, source: str = "", seconds: float = 0, inputs: Sequence[str] = ()) -> dict[str, Any]:
-    """A step that copies its input, or those of several steps, to its output."""
-    uris = {"in": out_of(source) if source else "s3://data/x"}
+def processing(
+    name: str,
+    *,
+    source: str = "",
+    seconds: float = 0,
+    inputs: Sequence[str] = (),
+    uri: str = "s3://data/x",
+    script: str = "copy_all.py",
+) -> dict[str, Any]:
+    """A step that runs a script on its input, or on those of several steps; by default it copies them to its output."""
+    uris = {"in": out_of(source) if source else uri}
     if inputs:
         uris = {f"in{index}": out_of(step) for index, step in enumerate(inputs)}
     return {
@@ -138,10 +182,10 @@ def processing(name: str, *, source: str = "", seconds: float = 0, inputs: Seque
             },
             "AppSpecification": {
                 "ImageUri": IMAGE_URI,
-                "ContainerEntrypoint": ["python3", f"{PROCESSING}/code/copy_all.py", str(seconds)],
+                "ContainerEntrypoint": ["python3", f"{PROCESSING}/code/{script}", str(seconds)],
             },
             "ProcessingInputs": [
-                given("code", "s3://code/copy_all.py"),
+                given("code", f"s3://code/{script}"),
                 *(given(key, uri) for key, uri in uris.items()),
             ],
             "ProcessingOutputConfig": {
@@ -197,17 +241,18 @@ class Bare:
         self.directory = directory / type(self).__name__
         (self.directory / "code").mkdir(parents=True)
         (self.directory / "code" / "copy_all.py").write_text(SCRIPT)
+        (self.directory / "code" / "look.py").write_text(LOOK)
         (self.directory / "data").mkdir()
         (self.directory / "data" / "x").write_text("hello")
 
-    def job(self, binds: dict[str, Path], seconds: float) -> None:
+    def job(self, binds: dict[str, Path], seconds: float, script: str) -> None:
         raise NotImplementedError
 
-    def step(self, name: str, source: Path, seconds: float = 0) -> Path:
+    def step(self, name: str, source: Path, seconds: float = 0, script: str = "copy_all.py") -> Path:
         target = self.directory / name
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir()
-        self.job({"code": self.directory / "code", "in": source, "out": target}, seconds)
+        self.job({"code": self.directory / "code", "in": source, "out": target}, seconds, script)
         return target
 
     def chain(self) -> None:
@@ -221,6 +266,10 @@ class Bare:
             list(pool.map(lambda index: self.step(f"M{index}", first, SLEEP_SECONDS), range(FAN)))
         self.step("Last", first)
 
+    def look(self, prefix: str) -> None:
+        for name in ("Look1", "Look2"):
+            self.step(name, self.directory / prefix, script="look.py")
+
 
 class BareDocker(Bare):
     """Create, start, wait, remove."""
@@ -231,9 +280,9 @@ class BareDocker(Bare):
 
         self.client = docker.from_env()
 
-    def job(self, binds: dict[str, Path], seconds: float) -> None:
+    def job(self, binds: dict[str, Path], seconds: float, script: str) -> None:
         volumes = [f"{path}:{PROCESSING}/{name}" for name, path in binds.items()]
-        command = ["python3", f"{PROCESSING}/code/copy_all.py", str(seconds)]
+        command = ["python3", f"{PROCESSING}/code/{script}", str(seconds)]
         container = self.client.containers.create(IMAGE, command, volumes=volumes)
         container.start()
         assert container.wait()["StatusCode"] == 0, container.logs()
@@ -248,10 +297,12 @@ class BareSandbox(Bare):
         home.runner("process").ensure_image(IMAGE_URI)
         self.python = Path(home.runner("process").image(IMAGE_URI).local or "") / "bin" / "python3"
 
-    def job(self, binds: dict[str, Path], seconds: float) -> None:
+    def job(self, binds: dict[str, Path], seconds: float, script: str) -> None:
         mounts = [part for name, path in binds.items() for part in ("--bind", str(path), f"{PROCESSING}/{name}")]
-        command = [str(self.python), f"{PROCESSING}/code/copy_all.py", str(seconds)]
-        sandbox = ["bwrap", "--ro-bind", "/", "/", "--tmpfs", "/opt", "--tmpfs", "/tmp", "--dev", "/dev", "--proc", "/proc"]
+        command = [str(self.python), f"{PROCESSING}/code/{script}", str(seconds)]
+        shown = [str(path) for path in Path("/").iterdir() if path.name not in NOT_SHOWN]
+        root = [part for path in shown for part in ("--ro-bind", path, path)]
+        sandbox = ["bwrap", *root, "--tmpfs", "/opt", "--tmpfs", "/tmp", "--dev", "/dev", "--proc", "/proc"]
         subprocess.run([*sandbox, "--unshare-pid", "--unshare-user", *mounts, *command], check=True)
 
 
@@ -283,6 +334,7 @@ def opened(directory: Path, runner: str) -> Home:
     home = Home(load_settings({"home": str(directory / "home"), "runner": runner}, {}, directory))
     home.store.put(S3Uri("data", "x/x.txt"), b"hello")
     home.store.put(S3Uri("code", "copy_all.py"), SCRIPT.encode())
+    home.store.put(S3Uri("code", "look.py"), LOOK.encode())
     return home
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from localpipe.authoring import Asked, load_target
+from localpipe.authoring.names import pipeline_name
 from localpipe.service.attempts import objects_of
 from localpipe.service.executions import describe_pipeline_execution, drive, start_pipeline_execution
+from localpipe.service.fidelity import fidelity, inexact
 from localpipe.service.preflight import make_images, preflight
 from localpipe.service.views import shown_status, started_steps
 from localpipe.service.wiring import Home
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from localpipe.scheduling.events import Recorded
     from localpipe.scheduling.state import StepExecution
     from localpipe.service.executions import PipelineExecution
+    from localpipe.service.fidelity import Finding
     from localpipe.service.preflight import Preflight
 
     Target: TypeAlias = str | Path | Mapping[str, JSON] | SdkPipeline
@@ -54,7 +57,8 @@ class Execution:
 
     `steps`: those that started, by name, in the order of their start, as the service lists them (service.md section 5.4): a
     step that is not in it was not reached, or stands behind a branch that was not taken. `document` is what
-    `localpipe show --json` prints.
+    `localpipe show --json` prints. `fidelity`: what came only near the service or was ignored, by step and member, as
+    `localpipe show --fidelity` tells it.
     """
 
     arn: str
@@ -63,6 +67,7 @@ class Execution:
     failure_reason: str
     steps: Mapping[str, Step]
     document: JSON
+    fidelity: tuple[Finding, ...]
 
 
 def run(
@@ -156,7 +161,7 @@ def _prepare(  # noqa: PLR0917 - the options of run, handed on
         asked=asked,
     )
     given = {**authored.parameters, **(parameters or {})}
-    name = name or authored.pipeline_name
+    name = pipeline_name(name) if name else authored.pipeline_name
     return preflight(home, authored.definition, name, given, authored.notes, max_parallel=authored.max_parallel)
 
 
@@ -168,6 +173,7 @@ def _ended(execution: PipelineExecution) -> Execution:
         failure_reason=execution.state.failure_reason,
         steps={step.step: _step(execution, step) for step in started_steps(execution.state)},
         document=execution.document(),
+        fidelity=tuple(inexact(fidelity(execution))),
     )
 
 

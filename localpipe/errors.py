@@ -8,7 +8,7 @@
       ├ AuthoringError              the author's script failed or made no pipeline                exit 2
       ├ NotFound(kind, name)        an execution, step, object or model that is not there         exit 2
       ├ RunnerUnavailable(reason, remedy)   this machine cannot run it                            exit 3
-      ├ ImageMissing                an image that no runner can have here                         exit 3
+      ├ ImageMissing ─ ImagesMissing   an image, or several, that no runner can have here         exit 3
       ├ HomeUnusable                the home cannot be written or read                            exit 3
       ├ StoreError                  the local S3 cannot do it; carries the S3 error code
       ├ JournalError ─ ConflictingAppend · NewerSchema · ExecutionBusy
@@ -120,6 +120,18 @@ class ImageMissing(LocalpipeError):
     def __init__(self, image_uri: str, reason: str, remedy: str) -> None:
         self.image_uri, self.reason, self.remedy = image_uri, reason, remedy
         super().__init__(f"Image {image_uri}: {reason} {remedy}".strip())
+
+
+class ImagesMissing(ImageMissing):
+    """Several images at once: `missing`, two or more. The other fields are those of the first."""
+
+    def __init__(self, missing: Sequence[ImageMissing]) -> None:
+        super().__init__(missing[0].image_uri, missing[0].reason, missing[0].remedy)
+        self.missing = tuple(missing)
+
+    def __str__(self) -> str:
+        lines = "\n".join(f"  {image.image_uri}: {image.reason} {image.remedy}".rstrip() for image in self.missing)
+        return f"Images cannot be had ({len(self.missing)}):\n{lines}"
 
 
 class HomeUnusable(LocalpipeError):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import math
 import os
 import re
 import shutil
 import stat
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from localpipe.core.image_build import ImageBuild
+from localpipe.core.jobspec import Limits
 from localpipe.core.names import Identity, S3Uri
 from localpipe.errors import UsageError
 
@@ -32,6 +35,8 @@ ENVIRONMENT_PREFIX = "LOCALPIPE_"
 JOB_COMMAND = "LOCALPIPE_COMMAND"
 """No setting: what `localpipe shell` exports, the command that the step itself runs."""
 _FEWEST_SLOTS = 8
+_GIB = 1 << 30
+_ENFORCE = "enforce"
 
 _INTERPRETERS = ("python", "unknown_image_python")
 """The options that name a Python."""
@@ -39,7 +44,7 @@ _INTERPRETERS = ("python", "unknown_image_python")
 _Given: TypeAlias = tuple[object, str]
 """A value and where it came from."""
 
-RUNNER_CHOICES = ("auto", "docker", "process")
+RUNNER_CHOICES = ("auto", "docker", "process", "sandbox")
 
 
 def _text(value: object) -> str:
@@ -114,7 +119,7 @@ class Option:
 
 OPTIONS: tuple[Option, ...] = (
     Option("home", _path, None, "Where executions, the local S3 and the registry are kept"),
-    Option("runner", _runner, "auto", "auto, docker or process; auto takes Docker where an engine answers"),
+    Option("runner", _runner, "auto", "auto, docker, process or sandbox; auto takes Docker where an engine answers"),
     Option("region", _region, "us-east-1", "The region that ARNs and containers show"),
     Option("account", _account, "111122223333", "The account that ARNs and containers show"),
     Option("role", _text, "localpipe", "The execution role's name where the pipeline gives none"),
@@ -133,15 +138,19 @@ OPTIONS: tuple[Option, ...] = (
 
 TABLES: Mapping[str, str] = {
     "s3.mounts": 'Local directories as bucket prefixes, read-only: "s3://company-data/raw" = "./data"',
-    "images": 'Image URI patterns to local images: "*/my-image:*" = "my-image:dev"',
+    "images": 'Image URI patterns to local images: "*/my-image:*" = "my-image:dev", or to what is built before a run: '
+    '{ build = "./docker" }, with `dockerfile`, `target` and `args` where they are needed',
     "slots": "jobs = N: how many jobs of one execution run at once",
+    "instances": "enforce = true: a container gets no more processors and memory than its instance type has; "
+    'what a type has: "ml.m5.large" = { cpus = 2, memory_gib = 8, gpus = 0 }',
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """All settings, resolved. `origins`: where each value came from (`default`, the path of a
-    `localpipe.toml`, `LOCALPIPE_...`, `--...`).
+    `localpipe.toml`, `LOCALPIPE_...`, `--...`). `image_builds`: those local images of `images` that
+    are built before a run. `instances`: what the file says that instance types have.
     """
 
     home: Path
@@ -157,6 +166,9 @@ class Settings:
     s3_mounts: Mapping[S3Uri, Path]
     images: Mapping[str, str]
     job_slots: int
+    enforce_instances: bool
+    instances: Mapping[str, Limits]
+    image_builds: Mapping[str, ImageBuild] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
@@ -179,6 +191,8 @@ class Settings:
             "s3_mounts": {str(uri): str(path) for uri, path in self.s3_mounts.items()},
             "images": dict(self.images),
             "job_slots": self.job_slots,
+            "enforce_instances": self.enforce_instances,
+            "instances": {name: asdict(limits) for name, limits in self.instances.items()},
         }
 
     def with_kept(self, kept: JSON) -> Settings:
@@ -188,6 +202,7 @@ class Settings:
             **{
                 **kept,
                 "unknown_image_python": Path(python) if (python := kept.get("unknown_image_python")) else None,
+                "instances": {name: Limits(**limits) for name, limits in kept.get("instances", {}).items()},
                 "s3_mounts": {S3Uri.parse(uri): Path(path) for uri, path in kept["s3_mounts"].items()},
             },
         )
@@ -290,8 +305,9 @@ def _tables(document: Mapping[str, Any], file: Path | None, origins: dict[str, s
     slots = _table(document, "slots", file)
     _refuse_unknown(s3, {"mounts"}, f"key of [s3] in {file}", str)
     _refuse_unknown(slots, {"jobs"}, f"key of [slots] in {file}", str)
-    mounts, images = _texts(s3, "mounts", "s3.mounts", file), _texts(document, "images", "images", file)
-    found = {"s3.mounts": mounts, "images": images, "slots": slots}
+    mounts, (images, builds) = _texts(s3, "mounts", "s3.mounts", file), _images(document, file)
+    instances = _table(document, "instances", file)
+    found = {"s3.mounts": mounts, "images": images, "slots": slots, "instances": instances}
     origins |= {name: str(file) if found[name] else "default" for name in TABLES}
     try:
         s3_mounts = {S3Uri.parse(uri): Path(_beside(file, path)) for uri, path in mounts.items() if file}
@@ -301,7 +317,65 @@ def _tables(document: Mapping[str, Any], file: Path | None, origins: dict[str, s
         jobs = _count(slots["jobs"]) if slots else max(_FEWEST_SLOTS, os.cpu_count() or 1)
     except ValueError as error:
         raise UsageError(f"[slots] jobs = {slots['jobs']!r} in {file}: {error}.") from None
-    return {"s3_mounts": s3_mounts, "images": images, "job_slots": jobs}
+    return {
+        "s3_mounts": s3_mounts,
+        "images": images,
+        "image_builds": builds,
+        "job_slots": jobs,
+        "enforce_instances": _enforce(instances, file),
+        "instances": {name: _limits(name, value, file) for name, value in instances.items() if name != _ENFORCE},
+    }
+
+
+def _enforce(instances: Mapping[str, Any], file: Path | None) -> bool:
+    enforce = instances.get(_ENFORCE, False)
+    if not isinstance(enforce, bool):
+        raise UsageError(f"[instances] {_ENFORCE} = {enforce!r} in {file}: it must be true or false.")
+    return enforce
+
+
+def _limits(name: str, value: object, file: Path | None) -> Limits:
+    """What an instance type has, in the words of the file."""
+    if not name.startswith("ml."):
+        _refuse_unknown({name: value}, {_ENFORCE}, f"key of [instances] in {file}", str)
+    place = f'[instances] "{name}" in {file}'
+    given = value if isinstance(value, dict) else {}
+    _refuse_unknown(given, {"cpus", "memory_gib", "gpus"}, f"key of {place}", str)
+    numbers = all(isinstance(number, int | float) and number >= 0 for number in given.values())
+    if not numbers or not given.get("cpus") or not given.get("memory_gib"):
+        raise UsageError(f"{place} must say what it has: {{ cpus = 2, memory_gib = 8 }}, with `gpus` where it has some.")
+    memory_bytes = int(given["memory_gib"] * _GIB)
+    return Limits(cpus=float(given["cpus"]), memory_bytes=memory_bytes, gpus=int(given.get("gpus", 0)))
+
+
+def _images(document: Mapping[str, Any], file: Path | None) -> tuple[Mapping[str, str], Mapping[str, ImageBuild]]:
+    """Pattern → local image, and of those to be built: local image → how. The name is the same as long as the place is."""
+    table = _table(document, "images", file)
+    tables = {pattern: value for pattern, value in table.items() if isinstance(value, dict)}
+    texts = _texts({"images": {key: value for key, value in table.items() if key not in tables}}, "images", "images", file)
+    builds = {pattern: _image_build(pattern, value, file) for pattern, value in tables.items() if file}
+    names = {pattern: _name_of_build(pattern, build) for pattern, build in builds.items()}
+    return {each: names.get(each) or texts[each] for each in table}, {names[each]: builds[each] for each in builds}
+
+
+def _image_build(pattern: str, value: Mapping[str, Any], file: Path) -> ImageBuild:
+    place = f'[images] "{pattern}" in {file}'
+    _refuse_unknown(value, {"build", "dockerfile", "target", "args"}, f"key of {place}", str)
+    texts = {key: value[key] for key in ("build", "dockerfile", "target") if key in value}
+    args = value.get("args", {})
+    if not isinstance(args, dict) or not all(isinstance(text, str) for text in (*texts.values(), *args.values())):
+        raise UsageError(f"{place}: `build`, `dockerfile` and `target` must be text, `args` a table of texts.")
+    if "build" not in texts:
+        raise UsageError(f'{place} must name the folder of its Dockerfile: {{ build = "./docker" }}.')
+    context = Path(os.path.normpath(_beside(file.absolute(), texts["build"])))
+    return ImageBuild(
+        context=context, dockerfile=texts.get("dockerfile", "Dockerfile"), args=args, target=texts.get("target")
+    )
+
+
+def _name_of_build(pattern: str, build: ImageBuild) -> str:
+    folder = re.sub(r"[^a-z0-9]+", "-", build.context.name.lower()).strip("-") or "image"
+    return f"localpipe-own/{folder}:{hashlib.sha256(f'{pattern}|{build.context}'.encode()).hexdigest()[:8]}"
 
 
 def _table(document: Mapping[str, Any], name: str, file: Path | None) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from support import pipeline, processing
+from support import IMAGE, ROLE, pipeline, processing
 
 import localpipe
 from localpipe.errors import AuthoringError, DefinitionError, HomeUnusable, ParameterError, UsageError
@@ -88,3 +88,10 @@ def test_a_script_is_given_arguments(tmp_path: Path) -> None:
     script.write_text("def get_pipeline(size):\n    raise ValueError(size + 1)\n")
     with pytest.raises(AuthoringError, match="ValueError: 4"):
         localpipe.check(script, home=tmp_path / "home", arguments={"size": 3})
+
+
+def test_an_execution_tells_what_differed_from_the_service(tmp_path: Path) -> None:
+    container = {"Image": IMAGE, "ModelDataUrl": "s3://bucket/model.tar.gz"}
+    keep = {"Name": "Keep", "Type": "Model", "Arguments": {"ExecutionRoleArn": ROLE, "PrimaryContainer": container}}
+    (finding,) = localpipe.run(pipeline(keep), home=tmp_path).fidelity
+    assert (finding.step, finding.member, finding.verdict.value) == ("Keep", "ExecutionRoleArn", "Approximated")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import pytest
 
+from localpipe.core.image_build import ImageBuild
+from localpipe.core.jobspec import Limits
 from localpipe.core.names import S3Uri
 from localpipe.errors import UsageError
 from localpipe.settings import OPTIONS, TABLES, load_settings
@@ -90,6 +93,30 @@ def test_tables(tmp_path: Path) -> None:
     assert settings.job_slots == 3
 
 
+def test_instances(tmp_path: Path) -> None:
+    assert not load_settings({}, {}, tmp_path).enforce_instances
+    write(tmp_path, '[instances]\nenforce = true\n"ml.m5.large" = { cpus = 1, memory_gib = 0.5, gpus = 1 }\n')
+    settings = load_settings({}, {}, tmp_path)
+    assert settings.enforce_instances
+    assert settings.instances == {"ml.m5.large": Limits(cpus=1, memory_bytes=1 << 29, gpus=1)}
+    assert settings.with_kept(json.loads(json.dumps(settings.kept()))) == settings
+
+
+def test_an_image_to_be_built_gets_a_local_name_and_keeps_its_place_among_the_patterns(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        '[images]\n"*/mine:1" = "mine:dev"\n"*/mine:*" = { build = "./My Docker", target = "job", args = { A = "1" } }\n'
+        '"*" = "rest:dev"\n',
+    )
+    settings = load_settings({}, {}, tmp_path)
+    name = settings.images["*/mine:*"]
+    assert name.startswith("localpipe-own/my-docker:")
+    assert list(settings.images.items()) == [("*/mine:1", "mine:dev"), ("*/mine:*", name), ("*", "rest:dev")]
+    expected = ImageBuild(context=tmp_path / "My Docker", dockerfile="Dockerfile", args={"A": "1"}, target="job")
+    assert settings.image_builds == {name: expected}
+    assert settings.with_kept(settings.kept()) == settings
+
+
 def test_an_interpreter_is_a_path_or_a_command(tmp_path: Path) -> None:
     python = tmp_path / "venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
@@ -155,7 +182,7 @@ def test_what_an_execution_keeps_comes_back(tmp_path: Path) -> None:
     ("text", "sentence"),
     [
         ('runer = "docker"', "Unknown key in FILE: runer. Did you mean runner?"),
-        ('runner = "podman"', "runner = 'podman' (FILE): it must be auto, docker or process."),
+        ('runner = "podman"', "runner = 'podman' (FILE): it must be auto, docker, process or sandbox."),
         ("max_parallel = 0", "max_parallel = 0 (FILE): it must be a whole number of at least 1."),
         ("max_parallel = true", "max_parallel = True (FILE): it must be a whole number of at least 1."),
         ('stop_grace_seconds = "soon"', "stop_grace_seconds = 'soon' (FILE): it must be a number of seconds, such as 120."),
@@ -170,6 +197,25 @@ def test_what_an_execution_keeps_comes_back(tmp_path: Path) -> None:
         ('[s3.mounts]\n"s3://b/p" = 1', '[s3.mounts] "s3://b/p" in FILE must be text in quotes, not 1.'),
         ('[s3.mounts]\nb = "x"', "[s3.mounts] in FILE: 'b' is not an S3 URI (s3://bucket/key)"),
         ("[images]\na = 1", '[images] "a" in FILE must be text in quotes, not 1.'),
+        ("[images]\na = {}", '[images] "a" in FILE must name the folder of its Dockerfile: { build = "./docker" }.'),
+        ('[images]\na = { bild = "." }', 'Unknown key of [images] "a" in FILE: bild. Did you mean build?'),
+        (
+            '[images]\na = { build = ".", args = { N = 1 } }',
+            '[images] "a" in FILE: `build`, `dockerfile` and `target` must be text, `args` a table of texts.',
+        ),
+        ("[instances]\nenforce = 1", "[instances] enforce = 1 in FILE: it must be true or false."),
+        ("[instances]\nenforced = true", "Unknown key of [instances] in FILE: enforced. Did you mean enforce?"),
+        (
+            '[instances]\n"ml.m5.large" = { cpus = 2 }',
+            (
+                '[instances] "ml.m5.large" in FILE must say what it has: { cpus = 2, memory_gib = 8 }, '
+                "with `gpus` where it has some."
+            ),
+        ),
+        (
+            '[instances]\n"ml.m5.large" = { cpus = 2, memory = 8 }',
+            'Unknown key of [instances] "ml.m5.large" in FILE: memory. Did you mean memory_gib?',
+        ),
         ("[slots]\nJobs = 1", "Unknown key of [slots] in FILE: Jobs. Did you mean jobs?"),
         ("[slots]\njobs = 0", "[slots] jobs = 0 in FILE: it must be a whole number of at least 1."),
     ],

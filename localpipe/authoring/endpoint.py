@@ -43,7 +43,7 @@ def compilation(store: ObjectStore, identity: Identity, wanted: str | None = Non
     secret = secrets.token_hex(16)
     capture = PipelineCapture(store, identity, time.time(), wanted)
     services = authoring_services(identity, secret, capture.operations)
-    app = aws_app(s3_app(store, secret=secret, makes_buckets=True), services)
+    app = aws_app(s3_app(store, secret=secret, makes_buckets=True, region=identity.region), services)
     with serve(app, _LOOPBACK) as server, tempfile.TemporaryDirectory(prefix="localpipe-compile-") as directory:
         endpoint = Endpoint(url=server.url, access_key=secret, secret_key=secret, region=identity.region)
         yield Compilation(endpoint=endpoint, capture=capture, directory=Path(directory))

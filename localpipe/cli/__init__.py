@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import errno
 import importlib
-import os
 import sys
 import traceback
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from localpipe._version import __version__
+from localpipe.cli.streams import forget_unwritten, open_missing_streams, output_has_no_reader, tell
 from localpipe.errors import InvalidTransition, LocalpipeError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 _EXIT_MACHINE = 3
 _EXIT_BUG = 70  # EX_SOFTWARE: never mistaken for a failed pipeline
@@ -49,6 +50,14 @@ _COMMANDS = {
 
 class _Commands(click.Group):
     """A group that imports a command's module when the command is asked for."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _reader_may_leave():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _reader_may_leave():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_COMMANDS)
@@ -82,16 +91,19 @@ def localpipe() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0, 1 the execution failed, 2 refused, 3 this machine cannot, 130 stopped, 70 a bug."""
-    _open_missing_streams()
-    sys.exit(_status(arguments))
+    open_missing_streams()
+    status = _status(arguments)
+    forget_unwritten()
+    sys.exit(status)
 
 
-def _open_missing_streams() -> None:
-    """Give the process the standard streams that it was started without (`2>&-`): the next file would take their numbers."""
-    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
-        if getattr(sys, name) is None:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
-            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """End with 0 where nobody reads standard output any more (`| head`): click's own end, 1, says that a pipeline failed."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise click.exceptions.Exit(0 if output_has_no_reader() else _bug()) from None
 
 
 def _status(arguments: Sequence[str] | None) -> int:
@@ -100,12 +112,13 @@ def _status(arguments: Sequence[str] | None) -> int:
     except click.exceptions.Abort:
         return _EXIT_INTERRUPTED
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):
+            error.show()
         return error.exit_code
     except InvalidTransition:
         return _bug()
     except LocalpipeError as error:
-        click.echo(f"Error: {error}", err=True)
+        tell(f"Error: {error}")
         return error.exit_status
     except Exception as error:  # noqa: BLE001 - the edge: a bug of ours keeps its traceback and an exit code of its own
         return _full(error) if isinstance(error, OSError) and error.errno in _FULL else _bug()
@@ -115,11 +128,11 @@ def _status(arguments: Sequence[str] | None) -> int:
 def _full(error: OSError) -> int:
     where = f" to {error.filename}" if error.filename else ""
     again = "Make room: `localpipe resume last` goes on with a run."
-    click.echo(f"Error: Nothing more can be written{where}: {error.strerror}. {again}", err=True)
+    tell(f"Error: Nothing more can be written{where}: {error.strerror}. {again}")
     return _EXIT_MACHINE
 
 
 def _bug() -> int:
-    traceback.print_exc()
-    click.echo("This is a bug of localpipe, not of your pipeline. `localpipe resume last` goes on with a run.", err=True)
+    tell(traceback.format_exc().rstrip())
+    tell("This is a bug of localpipe, not of your pipeline. `localpipe resume last` goes on with a run.")
     return _EXIT_BUG

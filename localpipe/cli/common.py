@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shlex
+import shutil
 import sys
 import threading
 from contextlib import suppress
@@ -13,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from localpipe.cli.streams import tell
+from localpipe.cli.tables import laid_out
 from localpipe.errors import UsageError
 from localpipe.service.wiring import Home
 from localpipe.settings import load_settings
@@ -33,16 +37,11 @@ EXIT_STATUS = {"Succeeded": 0, "Failed": 1, "Stopped": 130}
 
 
 def say(text: str) -> None:
-    """A line on standard error. Above the live view, if there is one: `click.echo` would write past it.
-
-    A reader that has gone (`2>&1 | head`), or a file on a full disk, ends nothing.
+    """A line on standard error, where it can be written. Above the live view, if there is one: `click.echo` would write
+    past it.
     """
     with _SAYING:
-        try:
-            sys.stderr.write(f"{text}\n")
-            sys.stderr.flush()
-        except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), _STDERR)
+        tell(text)
 
 
 def say_last(text: str) -> None:
@@ -140,10 +139,8 @@ def print_json(document: JSON) -> None:
     click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
-def table(rows: Sequence[tuple[str, ...]], headings: tuple[str, ...]) -> None:
-    """Left-aligned columns on standard output; nothing where there are no rows."""
-    if not rows:
-        return
-    widths = [max(len(row[i]) for row in (headings, *rows)) for i in range(len(headings))]
-    for row in (headings, *rows):
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+def table(rows: Sequence[tuple[str, ...]], headings: tuple[str, ...], *, expendable: Sequence[str] = ()) -> None:
+    """Columns on standard output, fitted to it if it is a terminal, which may cost the `expendable` ones; see `laid_out`."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else math.inf
+    for line in laid_out(rows, headings, expendable=expendable, width=width):
+        click.echo(line)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from localpipe.cli.common import command_line, home_option, json_option
+from localpipe.cli.common import command_line, home_option, json_option, say
 from localpipe.cli.driving import drive_in_foreground
 from localpipe.cli.finding import find_execution
 from localpipe.errors import ExecutionBusy, UsageError
@@ -96,7 +96,7 @@ def shell(execution: str, step: str, home: str | None) -> int:
     found = find_execution(home, execution)
     found.home.check_writable()
     with enter(found, step, terminal=sys.stdin.isatty()) as opened:
-        click.echo(f'The command of this job: {opened.own_command}\nTo run it: eval "${JOB_COMMAND}"', err=True)
+        say(f'The command of this job: {opened.own_command}\nTo run it: eval "${JOB_COMMAND}"')
         # A handler, unlike SIG_IGN, is not inherited: Ctrl-C is the shell's alone.
         before = signal.signal(signal.SIGINT, lambda *_: None)
         try:

@@ -111,6 +111,7 @@ def _settings(settings: Settings) -> list[tuple[str, str, str]]:
         "s3.mounts": _pairs(settings.s3_mounts),
         "images": _pairs(settings.images),
         "slots": f"jobs = {settings.job_slots}",
+        "instances": ", ".join([f"enforce = {str(settings.enforce_instances).lower()}", *settings.instances]),
     }
     return [(name, "-" if value in (None, "") else str(value), settings.origins[name]) for name, value in shown.items()]
 

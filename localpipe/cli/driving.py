@@ -46,15 +46,15 @@ def drive_in_foreground(
         resume = command_line(execution.home, "resume", execution.name.execution_id)
         say(f"Interrupted: {error}\nWhen that is mended, go on with: {resume}")
         return error.exit_status
-    report(ended)
+    report(ended, terminal=not _is_plain())
     if as_json:
-        print_json(ended.document())
+        with suppress(BrokenPipeError):  # nobody reads it any more; the execution ended as it did
+            print_json(ended.document())
     return EXIT_STATUS[ended.status]
 
 
 def _progress(known: int) -> PlainProgress | LiveProgress:
-    plain = not sys.stderr.isatty() or any(os.environ.get(name) for name in ("NO_COLOR", "CI"))
-    if plain or os.environ.get("TERM") == "dumb":
+    if _is_plain():
         return PlainProgress(known)
     from rich.console import Console
 
@@ -63,9 +63,16 @@ def _progress(known: int) -> PlainProgress | LiveProgress:
     return LiveProgress(Console(stderr=True))
 
 
+def _is_plain() -> bool:
+    """Whether standard error is no terminal that colours and a live view are wanted on."""
+    unwanted = any(os.environ.get(name) for name in ("NO_COLOR", "CI")) or os.environ.get("TERM") == "dumb"
+    return unwanted or not sys.stderr.isatty()
+
+
 @contextmanager
 def _stopping_on_signals(execution: PipelineExecution) -> Iterator[None]:
-    """SIGINT or SIGTERM once stops with grace, twice kills, a third time leaves at once.
+    """SIGINT or SIGTERM once stops with grace, twice kills, a third time leaves at once. SIGHUP stops with grace, however
+    often it comes: a terminal that closes sends it once and its shell again. One that was ignored (`nohup`) stays so.
 
     A handler interrupts whatever the main thread does, its printing and its appending included. So it only puts a word into
     a queue that allows for that, and a thread of its own says it and does it.
@@ -75,6 +82,8 @@ def _stopping_on_signals(execution: PipelineExecution) -> Iterator[None]:
 
     def pressed(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a handler's signature
         nonlocal presses
+        if signum == signal.SIGHUP and presses:
+            return
         presses += 1
         if presses > len(_Press):
             _leave(execution)
@@ -82,7 +91,8 @@ def _stopping_on_signals(execution: PipelineExecution) -> Iterator[None]:
 
     stopper = threading.Thread(target=_stop_when_asked, args=(execution, asked), daemon=True)
     stopper.start()
-    before = {signum: signal.signal(signum, pressed) for signum in (signal.SIGINT, signal.SIGTERM)}
+    hangup = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+    before = {signum: signal.signal(signum, pressed) for signum in (signal.SIGINT, signal.SIGTERM, *hangup)}
     try:
         yield
     finally:

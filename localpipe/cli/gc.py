@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from localpipe.cli.common import existing_home, home_option
+from localpipe.cli.common import existing_home, home_option, say
 from localpipe.service.cleaning import empty_trash, removable_executions, remove_execution, sweep_jobs
 
 _MIB = 1 << 20
@@ -28,6 +28,7 @@ _MIB = 1 << 20
 def gc(days: float, keep: int, *, dry_run: bool, home: str | None) -> None:
     """Remove working directories, logs and facts of executions that ended, and containers that crashed runs left.
 
+    Of exported images, those go that nobody used for a day and that the Docker engine has no more.
     Objects in the local S3 and registered models stay.
     """
     opened = existing_home(home)
@@ -43,7 +44,7 @@ def gc(days: float, keep: int, *, dry_run: bool, home: str | None) -> None:
     if left:
         click.echo(f"removed {left} containers of crashed runs")
     for sentence in silent:
-        click.echo(sentence, err=True)
+        say(sentence)
     if not removed and not left:
         click.echo("Nothing to remove.")
     if not dry_run:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from localpipe.cli.common import command_line, existing_home, home_option, json_option, print_json, table
+from localpipe.cli.common import command_line, existing_home, home_option, json_option, print_json, say, table
+from localpipe.cli.fidelity import print_fidelity
 from localpipe.cli.finding import find_execution
+from localpipe.cli.host_logs import print_new
 from localpipe.core.times import iso_time
 from localpipe.errors import UsageError
 from localpipe.service.attempts import artifacts_of
 from localpipe.service.executions import list_pipeline_executions, refreshed
+from localpipe.service.fidelity import fidelity, fidelity_rows
 from localpipe.service.views import all_steps, remark, shown_status
 
 if TYPE_CHECKING:
@@ -36,22 +38,29 @@ def ls(as_json: bool, home: str | None) -> None:  # noqa: FBT001 - click passes 
         print_json(rows)
         return
     if not rows:
-        click.echo("No executions yet. Start one with: localpipe run PIPELINE", err=True)
+        say("No executions yet. Start one with: localpipe run PIPELINE")
     headings = ("ID", "PIPELINE", "STATUS", "STARTED")
-    table([(r["ExecutionId"], r["PipelineName"], _status(r), r["StartTime"]) for r in rows], headings)
+    table(
+        [(r["ExecutionId"], r["PipelineName"], _status(r), r["StartTime"]) for r in rows], headings, expendable=("STARTED",)
+    )
 
 
 @click.command()
 @click.argument("execution", metavar="EXEC")
+@click.option(
+    "--fidelity", "with_fidelity", is_flag=True, help="Show what came only near the service, and what was ignored."
+)
 @json_option
 @home_option
-def show(execution: str, as_json: bool, home: str | None) -> None:  # noqa: FBT001
+def show(execution: str, *, with_fidelity: bool, as_json: bool, home: str | None) -> None:
     """Show an execution: its steps, how each ended and why. EXEC is an ARN, an id or `last`."""
     found = find_execution(home, execution)
     if as_json:
-        print_json(found.document())
-        return
-    _print_execution(found)
+        print_json(found.document() | ({"Fidelity": fidelity_rows(fidelity(found))} if with_fidelity else {}))
+    elif with_fidelity:
+        print_fidelity(found)
+    else:
+        _print_execution(found)
 
 
 @click.command()
@@ -60,7 +69,10 @@ def show(execution: str, as_json: bool, home: str | None) -> None:  # noqa: FBT0
 @click.option("-f", "--follow", is_flag=True, help="Go on printing until the step ends.")
 @home_option
 def logs(execution: str, step: str, follow: bool, home: str | None) -> None:  # noqa: FBT001
-    """Print the log of a step: standard output and error of its containers. EXEC is an ARN, an id or `last`."""
+    """Print the log of a step: standard output and error of its containers. EXEC is an ARN, an id or `last`.
+
+    Of a job on several hosts each line begins with its host.
+    """
     found = find_execution(home, execution)
     if follow and step in found.pipeline.steps:
         _follow(found, step)
@@ -68,8 +80,7 @@ def logs(execution: str, step: str, follow: bool, home: str | None) -> None:  # 
     started = found.step(step)
     if not started.log_files:
         raise UsageError(_no_log(found, started))
-    for name in started.log_files:
-        _copy(name, 0)
+    print_new(started.log_files, {}, sys.stdout.buffer, ended=True)
 
 
 def _no_log(execution: PipelineExecution, step: StepExecution) -> str:
@@ -86,12 +97,11 @@ def _follow(execution: PipelineExecution, name: str) -> None:
     while True:
         step = execution.state.steps.get(name)
         ended = execution.state.finished or bool(step and step.ended_at is not None)
-        for log_file in step.log_files if step else ():
-            printed[log_file] = _copy(log_file, printed.get(log_file, 0))
+        print_new(step.log_files if step else (), printed, sys.stdout.buffer, ended=ended)
         if ended:
             return
         if not execution.driven:
-            click.echo(f"The execution was interrupted; no process drives it. To go on: {_resume(execution)}", err=True)
+            say(f"The execution was interrupted; no process drives it. To go on: {_resume(execution)}")
             return
         time.sleep(_FOLLOW_SECONDS)
         execution = refreshed(execution)
@@ -110,7 +120,7 @@ def artifacts(execution: str, step: str | None, as_json: bool, home: str | None)
         print_json(rows)
         return
     if not rows:
-        click.echo("Nothing lies under the outputs of its steps.", err=True)
+        say("Nothing lies under the outputs of its steps.")
     table([(r["StepName"], r["S3Uri"], r["Path"]) for r in rows], ("STEP", "S3 URI", "PATH"))
 
 
@@ -128,7 +138,7 @@ def _print_execution(execution: PipelineExecution) -> None:
         click.echo(f"Parameter  {name} = {value}")
     click.echo("")
     rows = [_step_row(step) for step in all_steps(state, execution.pipeline.steps)]
-    table(rows, ("STEP", "STATUS", "ATTEMPT", "STARTED", "TOOK", ""))
+    table(rows, ("STEP", "STATUS", "ATTEMPT", "STARTED", "TOOK", ""), expendable=("STARTED", "ATTEMPT"))
 
 
 def _step_row(step: StepExecution) -> tuple[str, ...]:
@@ -145,16 +155,3 @@ def _resume(execution: PipelineExecution) -> str:
 
 def _status(row: JSON) -> str:
     return f"{row['Status']} (interrupted)" if row["Interrupted"] else str(row["Status"])
-
-
-def _copy(log_file: str, offset: int) -> int:
-    """Copy a log from `offset` to standard output; return where it ends now."""
-    path = Path(log_file)
-    if not path.exists():
-        return offset
-    with path.open("rb") as stream:
-        stream.seek(offset)
-        while chunk := stream.read(1 << 16):
-            sys.stdout.buffer.write(chunk)
-        sys.stdout.buffer.flush()
-        return stream.tell()

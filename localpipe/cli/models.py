@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from localpipe.cli.common import existing_home, home_below, home_option, json_option, print_json, table
+from localpipe.cli.common import existing_home, home_below, home_option, json_option, print_json, say, table
 from localpipe.core.times import iso_time
 from localpipe.service.views import with_iso_times
 
@@ -39,7 +39,7 @@ def list_models(home: str | None, *, as_json: bool) -> None:
         print_json({key: [with_iso_times(row, shape, model) for row in rows] for key, (rows, shape) in shown.items()})
         return
     if not packages and not plain:
-        click.echo("No models yet. A Model or RegisterModel step makes them.", err=True)
+        say("No models yet. A Model or RegisterModel step makes them.")
     table([_package_row(package) for package in packages], ("MODEL PACKAGE", "APPROVAL", "CREATED", "MODEL DATA"))
     if packages and plain:
         click.echo("")

@@ -4,32 +4,46 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import click
+
 from localpipe.cli.common import command_line, say
+from localpipe.cli.fidelity import fidelity_line
 from localpipe.cli.tail import tail
 from localpipe.scheduling.state import StepStatus
+from localpipe.service.attempts import host_files
 from localpipe.service.views import started_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from localpipe.scheduling.state import StepExecution
     from localpipe.service.executions import PipelineExecution
 
 _TAIL_LINES = 15
+_COLOURS: Mapping[str, str] = {"Succeeded": "green", "Failed": "red", "Stopped": "yellow"}
 
 
-def report(execution: PipelineExecution) -> None:
-    """Say on standard error how the execution ended, and what differed from the service in this run."""
+def report(execution: PipelineExecution, *, terminal: bool) -> None:
+    """Say on standard error how the execution ended, and what differed from the service in this run.
+
+    `terminal`: it is one, and has colours.
+    """
+    paint = _painted if terminal else _plain
     steps = started_steps(execution.state)
     say("")
     for step in steps:
-        say(f"  {step.status.value:<10} {step.step}{_detail(step)}")
+        status = step.status.value
+        say(f"  {paint(f'{status:<10}', status)} {step.step}{_detail(step)}")
     for note in execution.started.notes:
         say(f"  note: {note}")
     for step in steps:
         if step.status is StepStatus.FAILED:
+            say("\n" + paint(f"Step {step.step} failed: {step.reason or 'no reason given'}", step.status.value))
             _failure(execution, step)
-    say(f"\nPipeline {execution.name.pipeline_name}: {execution.status}. {execution.state.failure_reason}".rstrip())
+    ended = paint(f"{execution.status}.", execution.status)
+    say(f"\nPipeline {execution.name.pipeline_name}: {ended} {execution.state.failure_reason}".rstrip())
+    if line := fidelity_line(execution):
+        say(line)
     for line in _next(execution):
         say(line)
 
@@ -58,18 +72,28 @@ def _detail(step: StepExecution) -> str:
     return "".join(f"  {word}" for word in words)
 
 
+def _painted(text: str, status: str) -> str:
+    return click.style(text, fg=_COLOURS.get(status))
+
+
+def _plain(text: str, status: str) -> str:
+    del status
+    return text
+
+
 def _failure(execution: PipelineExecution, step: StepExecution) -> None:
-    """Its name and reason, the end of its log, where all of it and its files are, how to repeat it and to look around."""
-    say(f"\nStep {step.step} failed: {step.reason or 'no reason given'}")
-    for log_file in step.log_files:
-        lines = tail(log_file, _TAIL_LINES)
-        say("  the last lines of its log:" if lines else "  its log is empty")
+    """The end of its log, where all of it and its files are, how to repeat it and to look around."""
+    hosts = host_files(execution, step)
+    for host in hosts:
+        lines = tail(str(host.log_file), _TAIL_LINES)
+        of_host = "" if len(hosts) == 1 else f" on {host.name}"
+        say(f"  the last lines of its log{of_host}:" if lines else f"  its log{of_host} is empty")
         for line in lines:
             say(f"  | {line}")
-        say(f"  whole log:          {log_file}")
-    if step.log_files:
+        say(f"  whole log:          {host.log_file}")
+        say(f"  working directory:  {host.root_dir}")
+    if hosts:
         shell = command_line(execution.home, "shell", execution.name.execution_id, step.step)
-        say(f"  working directory:  {execution.home.attempt_dir(execution.key(step)) / 'root'}")
         say(f"  look around:        {shell}")
         say(f"  repeat:             {step.repeat_command}")
         say("                      (without the local S3, which ends with the run; a shell as above has it)")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from localpipe.authoring import Asked, load_target
+from localpipe.authoring.names import pipeline_name
 from localpipe.cli.common import (
     EXIT_STATUS,
     home_as_it_is,
@@ -21,6 +22,7 @@ from localpipe.cli.common import (
     pairs,
     parameters_from,
     print_json,
+    say,
 )
 from localpipe.service.graph_views import GRAPH_FORMATS, render_graph
 from localpipe.service.preflight import Preflight, load_pipeline, make_images, preflight
@@ -29,6 +31,7 @@ from localpipe.settings import RUNNER_CHOICES
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from localpipe.authoring import AuthoredDefinition
     from localpipe.service.wiring import Home
 
 _DETACH_LOOK_SECONDS = 0.05
@@ -129,18 +132,25 @@ def check(target: str, *, as_json: bool, **options: Any) -> None:
 def graph(target: str, *, output: str, **options: Any) -> None:
     """Show the steps of TARGET and what waits for what."""
     home, authored = _author(target, options, home_as_it_is if target.endswith(".json") else open_home)
-    pipeline = load_pipeline(home, authored.definition, options["name"] or authored.pipeline_name)
+    pipeline = load_pipeline(home, authored.definition, _name(options, authored))
     click.echo(render_graph(pipeline.graph, output))
 
 
 def _prepare(target: str, options: Mapping[str, Any]) -> tuple[Home, Preflight]:
     home, authored = _author(target, options)
     given = {**authored.parameters, **parameters_from(options["params_file"], options["parameters"])}
-    name = options["name"] or authored.pipeline_name
+    name = _name(options, authored)
     return home, preflight(home, authored.definition, name, given, authored.notes, max_parallel=authored.max_parallel)
 
 
-def _author(target: str, options: Mapping[str, Any], opens: Callable[..., Home] = open_home) -> tuple[Home, Any]:
+def _name(options: Mapping[str, Any], authored: AuthoredDefinition) -> str:
+    """What `--name` says, made to fit as a file's stem is, or the script's or definition's own."""
+    return pipeline_name(options["name"]) if options["name"] else authored.pipeline_name
+
+
+def _author(
+    target: str, options: Mapping[str, Any], opens: Callable[..., Home] = open_home
+) -> tuple[Home, AuthoredDefinition]:
     path = Path(target)
     flags = {name: options.get(name) for name in ("home", "runner", "max_parallel", "python")}
     home = opens(flags, path.parent)
@@ -174,7 +184,7 @@ def _detach(home: Home, execution_id: str, *, as_json: bool) -> int:
     while not (execution := describe_pipeline_execution(home, execution_id)).driven and driver.poll() is None:
         time.sleep(_DETACH_LOOK_SECONDS)
     if not execution.driven and driver.poll() not in EXIT_STATUS.values():
-        click.echo(log.read_text(errors="replace"), err=True, nl=False)
+        say(log.read_text(errors="replace").rstrip())
         return driver.returncode
     if as_json:
         print_json(execution.document())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from localpipe.cli.common import home_as_it_is, home_below, home_option, open_home
+from localpipe.cli.common import home_as_it_is, home_below, home_option, open_home, say
 from localpipe.core.times import iso_time
 from localpipe.errors import UsageError
 from localpipe.service import objects
@@ -62,12 +62,17 @@ def cp(home: str | None, source: str, destination: str, *, recursive: bool) -> N
         raise UsageError("- is one file: leave --recursive out.")
     if destination == _STREAM:
         _print(home_as_it_is({"home": home}).store, source)
-    elif source == _STREAM:
-        uri = objects.put_stream(open_home({"home": home}).store, sys.stdin.buffer, destination)
-        click.echo(f"- → {objects.shown(uri)}", err=True)
+        return
+    store = open_home({"home": home}).store
+    note = objects.new_bucket_note(store, destination)
+    if source == _STREAM:
+        uri = objects.put_stream(store, sys.stdin.buffer, destination)
+        say(f"- → {objects.shown(uri)}")
     else:
-        for copied in objects.copy(open_home({"home": home}).store, source, destination, recursive):
-            click.echo(f"{objects.shown(copied.source)} → {objects.shown(copied.destination)}", err=True)
+        for copied in objects.copy(store, source, destination, recursive):
+            say(f"{objects.shown(copied.source)} → {objects.shown(copied.destination)}")
+    if note:
+        say(f"note: {note}")
 
 
 @s3.command()
@@ -78,7 +83,7 @@ def cp(home: str | None, source: str, destination: str, *, recursive: bool) -> N
 def rm(home: str | None, uri: str, *, recursive: bool) -> None:
     """Remove an object, or with --recursive all below URI."""
     for removed in objects.remove(open_home({"home": home}).store, uri, recursive):
-        click.echo(f"removed {objects.shown(removed)}", err=True)
+        say(f"removed {objects.shown(removed)}")
 
 
 @s3.command()

@@ -1,8 +1,8 @@
 """The S3 endpoint: boto3's calls over an `ObjectStore`, path-style, streaming both ways.
 
 This file is the door: it finds the operation, checks the access key, receives bodies and sends answers. What the operations
-mean is in `s3_buckets.py`, `s3_objects.py` and `s3_uploads.py`; they block and run in threads. What is not served is refused
-by name with S3's `NotImplemented`.
+mean is in `s3_buckets.py`, `s3_configurations.py`, `s3_objects.py` and `s3_uploads.py`; they block and run in threads. What
+is not served is refused by name with S3's `NotImplemented`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from starlette.responses import Response, StreamingResponse
 
 from localpipe.core.ports import ObjectStore
 from localpipe.errors import HomeUnusable, StoreError
-from localpipe.server import s3_buckets, s3_objects, s3_uploads
+from localpipe.server import s3_buckets, s3_configurations, s3_objects, s3_uploads
 from localpipe.server.s3_body import receive_document, receive_file
-from localpipe.server.s3_messages import Content, S3Answer, S3Request, error_answer, foreign_key_text
+from localpipe.server.s3_configurations import CONFIGURATIONS, DELETABLE
+from localpipe.server.s3_messages import US_EAST_1, Content, S3Answer, S3Request, error_answer, foreign_key_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -55,14 +56,6 @@ _SUBRESOURCES = {
 """The query parameters that make another operation of a request; of several, the first counts."""
 
 
-def _absent(code: str, what: str) -> Operation:
-    def answer(store: ObjectStore, request: S3Request) -> S3Answer:
-        s3_buckets.check_bucket(store, request.bucket)
-        raise StoreError(code, f"The bucket {request.bucket!r} has no {what}.")
-
-    return answer
-
-
 _OPERATIONS: Mapping[tuple[str, str, str], Operation] = {
     ("GET", _SERVICE, ""): s3_buckets.list_buckets,
     ("PUT", _BUCKET, ""): s3_buckets.create_bucket,
@@ -72,21 +65,19 @@ _OPERATIONS: Mapping[tuple[str, str, str], Operation] = {
     ("GET", _BUCKET, "list-type"): s3_buckets.list_objects_v2,
     ("POST", _BUCKET, "delete"): s3_buckets.delete_objects,
     ("GET", _BUCKET, "acl"): s3_buckets.get_bucket_acl,
+    ("PUT", _BUCKET, "acl"): s3_buckets.put_bucket_acl,
     ("GET", _BUCKET, "location"): s3_buckets.get_location,
-    ("GET", _BUCKET, "versioning"): s3_buckets.get_versioning,
     ("GET", _BUCKET, "uploads"): s3_uploads.list_uploads,
-    ("GET", _BUCKET, "cors"): _absent("NoSuchCORSConfiguration", "CORS configuration"),
-    ("GET", _BUCKET, "encryption"): _absent("ServerSideEncryptionConfigurationNotFoundError", "encryption configuration"),
-    ("GET", _BUCKET, "lifecycle"): _absent("NoSuchLifecycleConfiguration", "lifecycle configuration"),
-    ("GET", _BUCKET, "policy"): _absent("NoSuchBucketPolicy", "policy"),
-    ("GET", _BUCKET, "publicAccessBlock"): _absent("NoSuchPublicAccessBlockConfiguration", "public access block"),
-    ("GET", _BUCKET, "tagging"): _absent("NoSuchTagSet", "tags"),
+    **{("GET", _BUCKET, name): s3_configurations.get_configuration for name in CONFIGURATIONS},
+    **{("PUT", _BUCKET, name): s3_configurations.put_configuration for name in CONFIGURATIONS},
+    **{("DELETE", _BUCKET, name): s3_configurations.delete_configuration for name in DELETABLE},
     ("GET", _OBJECT, ""): s3_objects.get_object,
     ("HEAD", _OBJECT, ""): s3_objects.head_object,
     ("PUT", _OBJECT, ""): s3_objects.put_object,
     ("PUT", _OBJECT, _COPY_SOURCE): s3_objects.copy_object,
     ("DELETE", _OBJECT, ""): s3_objects.delete_object,
     ("GET", _OBJECT, "acl"): s3_objects.get_object_acl,
+    ("PUT", _OBJECT, "acl"): s3_objects.put_object_acl,
     ("GET", _OBJECT, "tagging"): s3_objects.get_object_tagging,
     ("PUT", _OBJECT, "tagging"): s3_objects.put_object_tagging,
     ("DELETE", _OBJECT, "tagging"): s3_objects.delete_object_tagging,
@@ -106,16 +97,18 @@ class _Endpoint:
     store: ObjectStore
     secret: str | None
     makes_buckets: bool
+    region: str
 
 
-def s3_app(store: ObjectStore, *, secret: str | None, makes_buckets: bool = False) -> ASGIApp:
+def s3_app(store: ObjectStore, *, secret: str | None, makes_buckets: bool = False, region: str = US_EAST_1) -> ASGIApp:
     """The endpoint as an ASGI application.
 
     `secret`: the access key id that requests must be signed with (the signature itself is not checked); None lets everyone
     in, for an endpoint that only this machine reaches. `makes_buckets`: an object that is put makes its bucket, since a
     local S3 cannot know which buckets an account has. Reading from a bucket that is not there fails in any case.
+    `region`: of the buckets that were not made with another.
     """
-    endpoint = _Endpoint(store=store, secret=secret, makes_buckets=makes_buckets)
+    endpoint = _Endpoint(store=store, secret=secret, makes_buckets=makes_buckets, region=region)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -157,7 +150,7 @@ async def _answer(endpoint: _Endpoint, request: Request) -> S3Answer:
     """The answer to a request, errors included. Raises ClientDisconnect."""
     path = request.scope["raw_path"].decode("latin-1")
     try:
-        asked = _parse(request)
+        asked = _parse(request, endpoint.region)
         key = access_key(asked)
         if endpoint.secret is not None and not hmac.compare_digest(key.encode(), endpoint.secret.encode()):
             raise StoreError("AccessDenied", foreign_key_text(key))
@@ -188,7 +181,7 @@ async def _perform(endpoint: _Endpoint, asked: S3Request, request: Request) -> S
         received.path.unlink(missing_ok=True)
 
 
-def _parse(request: Request) -> S3Request:
+def _parse(request: Request, region: str) -> S3Request:
     """The request without its body. The raw path counts: a normalised one would change keys."""
     try:
         path = unquote_to_bytes(request.scope["raw_path"]).decode()
@@ -196,7 +189,8 @@ def _parse(request: Request) -> S3Request:
     except UnicodeDecodeError as error:
         raise StoreError("InvalidURI", "The request's path or query is not UTF-8.") from error
     bucket, _, key = path.removeprefix("/").partition("/")
-    return S3Request(method=request.method, bucket=bucket, key=key, query=query, headers=dict(request.headers))
+    headers = dict(request.headers)
+    return S3Request(method=request.method, bucket=bucket, key=key, query=query, headers=headers, region=region)
 
 
 async def _send(answer: S3Answer, method: str, scope: Scope, receive: Receive, send: Send) -> None:

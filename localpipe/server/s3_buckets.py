@@ -17,7 +17,7 @@ from localpipe.core.names import S3Uri, bucket_name_problem
 from localpipe.core.ports import ObjectInfo
 from localpipe.core.times import iso_time
 from localpipe.errors import StoreError
-from localpipe.server.s3_messages import S3Answer, xml_answer
+from localpipe.server.s3_messages import US_EAST_1, S3Answer, xml_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,6 +31,7 @@ FULL_CONTROL: Xml = (
     "AccessControlPolicy",
     [("Owner", OWNER), ("AccessControlList", [("Grant", [("Grantee", OWNER), ("Permission", "FULL_CONTROL")])])],
 )
+_LOCATION = "location"
 _PAGE_SIZE = 1000
 _DELETED_AT_ONCE = 1000
 _CREATED_AT = 0.0
@@ -62,8 +63,11 @@ def list_buckets(store: ObjectStore, _: S3Request) -> S3Answer:
 
 
 def create_bucket(store: ObjectStore, request: S3Request) -> S3Answer:
-    """Answers CreateBucket; one that exists is the caller's own, as in us-east-1."""
-    make_bucket(store, request.bucket)
+    """Answers CreateBucket; one that exists is the caller's own, as in us-east-1, and stays where it is."""
+    region = (parse_document(request.body).findtext("{*}LocationConstraint") if request.body else None) or US_EAST_1
+    if request.bucket not in store.buckets():
+        make_bucket(store, request.bucket)
+        store.put_bucket_document(request.bucket, _LOCATION, region)
     return S3Answer(headers={"location": f"/{request.bucket}"})
 
 
@@ -80,21 +84,22 @@ def delete_bucket(store: ObjectStore, request: S3Request) -> S3Answer:
 
 
 def get_location(store: ObjectStore, request: S3Request) -> S3Answer:
-    """Answers GetBucketLocation, for every bucket as in us-east-1."""
+    """Answers GetBucketLocation: the region that CreateBucket was given, else the endpoint's; "" for us-east-1."""
     check_bucket(store, request.bucket)
-    return xml_answer(("LocationConstraint", ""))
-
-
-def get_versioning(store: ObjectStore, request: S3Request) -> S3Answer:
-    """Answers GetBucketVersioning: never enabled."""
-    check_bucket(store, request.bucket)
-    return xml_answer(("VersioningConfiguration", ""))
+    region = store.bucket_document(request.bucket, _LOCATION) or request.region
+    return xml_answer(("LocationConstraint", "" if region == US_EAST_1 else region))
 
 
 def get_bucket_acl(store: ObjectStore, request: S3Request) -> S3Answer:
     """Answers GetBucketAcl: the owner's."""
     check_bucket(store, request.bucket)
     return xml_answer(FULL_CONTROL)
+
+
+def put_bucket_acl(store: ObjectStore, request: S3Request) -> S3Answer:
+    """Answers PutBucketAcl, without effect."""
+    check_bucket(store, request.bucket)
+    return S3Answer()
 
 
 def list_objects(store: ObjectStore, request: S3Request) -> S3Answer:

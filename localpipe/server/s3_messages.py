@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Xml: TypeAlias = "tuple[str, str | Sequence[Xml]]"
 """An element: its name, and its text or its children."""
 
+US_EAST_1 = "us-east-1"
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
@@ -38,6 +39,7 @@ _STATUS_OF_CODE = {
     "NoSuchTagSet": HTTPStatus.NOT_FOUND,
     "NoSuchUpload": HTTPStatus.NOT_FOUND,
     "NoSuchVersion": HTTPStatus.NOT_FOUND,
+    "OwnershipControlsNotFoundError": HTTPStatus.NOT_FOUND,
     "NotImplemented": HTTPStatus.NOT_IMPLEMENTED,
     "PreconditionFailed": HTTPStatus.PRECONDITION_FAILED,
     "ServerSideEncryptionConfigurationNotFoundError": HTTPStatus.NOT_FOUND,
@@ -58,7 +60,7 @@ class Received:
 class S3Request:
     """A request. `bucket` and `key` are "" where it names none; header names are in lower case.
 
-    `body` is a small body, `received` the body of an object or part; no request has both.
+    `body` is a small body, `received` the body of an object or part; no request has both. `region`: the endpoint's.
     """
 
     method: str
@@ -68,6 +70,7 @@ class S3Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     received: Received | None = None
+    region: str = US_EAST_1
 
     @property
     def uri(self) -> S3Uri:

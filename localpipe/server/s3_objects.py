@@ -118,6 +118,12 @@ def get_object_acl(store: ObjectStore, request: S3Request) -> S3Answer:
     return xml_answer(FULL_CONTROL)
 
 
+def put_object_acl(store: ObjectStore, request: S3Request) -> S3Answer:
+    """Answers PutObjectAcl, without effect."""
+    find(store, request.uri)
+    return S3Answer()
+
+
 def get_object_tagging(store: ObjectStore, request: S3Request) -> S3Answer:
     """Answers GetObjectTagging."""
     tags = parse_qsl(find(store, request.uri).metadata.get(_TAGS, ""), keep_blank_values=True)

@@ -15,9 +15,10 @@ from localpipe.core.work import RunJob
 from localpipe.engine.resolve import Attempt, resolve, step_values, whole_environment
 from localpipe.errors import UsageError
 from localpipe.scheduling.state import BUSY
-from localpipe.service.executions import endpoint_of, refreshed, world_of
+from localpipe.service.executions import endpoint_of, environment_of, refreshed, world_of
 from localpipe.service.views import started_steps
 from localpipe.settings import JOB_COMMAND
+from localpipe.staging.targets import AttemptLayout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +44,22 @@ class Shell:
     own_command: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class HostFiles:
+    """What one host of a step's job left here: its log, and the directory that stands for its `/`."""
+
+    name: str
+    log_file: Path
+    root_dir: Path
+
+
+def host_files(execution: PipelineExecution, step: StepExecution) -> tuple[HostFiles, ...]:
+    """The hosts of the step's last attempt; none of a step whose containers never ran."""
+    layout = AttemptLayout(execution.home.attempt_dir(execution.key(step)))
+    logs = [Path(log_file) for log_file in step.log_files]
+    return tuple(HostFiles(name=log.stem, log_file=log, root_dir=layout.host(log.stem).root_dir) for log in logs)
+
+
 @contextmanager
 def enter(execution: PipelineExecution, step_name: str, *, terminal: bool) -> Iterator[Shell]:
     """A shell in the step's container, or in a new one over what it left; the local S3 answers while it is open.
@@ -55,7 +72,7 @@ def enter(execution: PipelineExecution, step_name: str, *, terminal: bool) -> It
     with tempfile.TemporaryDirectory(prefix="localpipe-shell-") as directory:
         endpoint = endpoint_of(execution, runner, Path(directory))
         try:
-            staged = _staged(execution, step, world_of(execution, runner, endpoint.environment))
+            staged = _staged(execution, step, world_of(execution, runner, environment_of(execution, endpoint)))
             own_command = shlex.join(runner.job_command(staged))
             script = ["sh", "-c", f"export {JOB_COMMAND}={shlex.quote(own_command)}; {_OPEN_SHELL}"]
             entered = runner.enter(staged.key, script, terminal=terminal) if step.status in BUSY else None

@@ -20,6 +20,7 @@ from localpipe.journal.lease import driving, is_driven, ring
 from localpipe.scheduling.events import ExecutionStarted, RetryRequested, StopRequested
 from localpipe.scheduling.state import fold
 from localpipe.service.preflight import Pipeline, Preflight, fitter, read_pipeline
+from localpipe.service.serving_images import what_serves
 from localpipe.service.views import execution_document
 from localpipe.service.wiring import RUNNER_OF_NO_JOBS
 
@@ -89,6 +90,7 @@ def start_pipeline_execution(home: Home, ready: Preflight) -> str:
         max_parallel=ready.max_parallel,
         settings={**home.settings.kept(), "runner": ready.runner_name or RUNNER_OF_NO_JOBS},
         notes=ready.notes,
+        images={image.image_uri: what_serves(image, home.settings, ready.runner_name) for image in ready.images},
     )
     home.execution_dir(execution_id).mkdir(parents=True)
     home.journal.append(execution_id, [started])
@@ -119,7 +121,7 @@ def drive(
             raise NotFound("execution", name.execution_id)
         endpoint = endpoint_of(execution, runner, directory)
         endpoint.resume()
-        world = world_of(execution, runner, endpoint.environment)
+        world = world_of(execution, runner, environment_of(execution, endpoint))
         try:
             if first:
                 first()
@@ -138,7 +140,7 @@ def drive(
     return replace(execution, state=fold(home.journal.read(name.execution_id)), driven=False)
 
 
-def world_of(execution: PipelineExecution, runner: Runner, job_environment: Callable[[], Mapping[str, str]]) -> World:
+def world_of(execution: PipelineExecution, runner: Runner, job_environment: Callable[[str], Mapping[str, str]]) -> World:
     """The effects in which the steps of an execution are done."""
     home = execution.home
     return World(
@@ -250,15 +252,34 @@ def endpoint_of(execution: PipelineExecution, runner: Runner, directory: Path) -
     from localpipe.engine.endpoint import JobEndpoint
     from localpipe.server.aws import aws_app, job_services
     from localpipe.server.http import RunningServer, serve
+    from localpipe.server.packages import packages_app
     from localpipe.server.s3 import s3_app
+    from localpipe.service.wiring import package_index
 
     home = execution.home
 
     def serve_jobs(secret: str, port: int) -> RunningServer:
-        s3 = s3_app(home.store, secret=secret, makes_buckets=True)
-        return serve(aws_app(s3, job_services(execution.name.identity, secret)), runner.endpoint_host(), port)
+        s3 = s3_app(home.store, secret=secret, makes_buckets=True, region=home.settings.region)
+        aws = aws_app(s3, job_services(execution.name.identity, secret))
+        return serve(packages_app(partial(package_index, secret), aws), runner.endpoint_host(), port)
 
     return JobEndpoint(directory, home.settings.region, runner.endpoint_url_host(), serve_jobs)
+
+
+def environment_of(execution: PipelineExecution, endpoint: JobEndpoint) -> Callable[[str], Mapping[str, str]]:
+    """The variables of a job by its image URI: where the local S3 is and, for a stand-in, the package index beside it.
+
+    Any other image keeps its own index: it may be one that only its pip.conf knows.
+    """
+    from localpipe.images.catalogue import has_stand_in
+    from localpipe.server.packages import index_environment
+
+    def environment(image_uri: str) -> Mapping[str, str]:
+        leading = endpoint.environment()
+        is_ours = has_stand_in(image_uri, execution.home.settings.images)
+        return {**leading, **index_environment(leading)} if is_ours else leading
+
+    return environment
 
 
 def _job_name(pipeline: Pipeline, home: Home, step: str, key: AttemptKey) -> str:

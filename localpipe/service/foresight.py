@@ -18,6 +18,7 @@ from localpipe.definition.check import with_own_words
 from localpipe.definition.expressions import GET, JSON_GET, EvaluationContext, evaluate, is_expression
 from localpipe.definition.requests import value_problems
 from localpipe.definition.step_kind import named_by_service
+from localpipe.definition.unknowns import is_unknown, with_unknowns
 from localpipe.definition.wording import element, member
 from localpipe.engine.resolve import evaluated, execution_variables
 from localpipe.errors import ExpressionError, JobFailed
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
     from localpipe.scheduling.graph import Node, PipelineGraph
     from localpipe.steps.base import StepType
 
-_UNKNOWN_BUCKET = "known-when-it-runs"
+NOT_STARTED_ID = "notstartedid"
+"""Stands for the id of an execution that has not begun."""
+
 _AT = 0.0
 _S3_URI = re.compile(r"s3://[^/\s\"',\\]+(?:/[^\s\"',\\]*)?")
 
@@ -52,7 +55,7 @@ class ForeseenJob:
     def image_uri(self) -> str | None:
         """The image that it runs in; None where that is only known when it starts."""
         uri = self.spec.image_uri if self.spec else None
-        return None if uri is None or _UNKNOWN_BUCKET in uri else uri
+        return None if uri is None or is_unknown(uri) else uri
 
 
 def foresee(
@@ -76,6 +79,11 @@ def foresee(
             yield ForeseenJob(node=node, spec=work.spec)
 
 
+def with_placeholders(uri: S3Uri) -> str:
+    """A URI of a job that is foreseen, with placeholders for what no one knows before the execution begins."""
+    return str(uri).replace(NOT_STARTED_ID, "<PipelineExecutionId>").replace(iso_time(_AT), "<time>")
+
+
 def missing_inputs(
     jobs: Sequence[ForeseenJob], graph: PipelineGraph, store: ObjectStore
 ) -> Iterator[tuple[ForeseenJob, Channel]]:
@@ -90,7 +98,7 @@ def missing_inputs(
         if job.node.guards:
             continue
         for channel in job.spec.channels if job.spec else ():
-            if _is_unknown(channel.uri) or _exists(store, channel.uri):
+            if is_unknown(str(channel.uri)) or _exists(store, channel.uri):
                 continue
             if not _may_be_written(channel.uri, _before(job.node, graph), by_step, buckets):
                 yield job, channel
@@ -126,6 +134,12 @@ def outputs_into_mounts(
             mount = next((mount for mount in mounts if _lies_below(output.uri, mount)), None)
             if mount:
                 yield job, output, mount
+
+
+def output_buckets(jobs: Iterable[ForeseenJob]) -> frozenset[str]:
+    """The buckets that outputs go to, as far as they are known."""
+    outputs = (output.uri for job in jobs for output in (job.spec.outputs if job.spec else ()))
+    return frozenset(uri.bucket for uri in outputs if not is_unknown(str(uri)))
 
 
 def runs_in_any_case(node: Node, graph: PipelineGraph) -> bool:
@@ -181,7 +195,7 @@ def _work(
     """What the first attempt of a step would ask for. Raises ExpressionError, JobFailed."""
     key = _first_attempt(step, execution)
     resolved = evaluated(
-        replace(step, arguments=_with_unknowns(step.arguments), fields={}),
+        replace(step, arguments=with_unknowns(step.arguments), fields={}),
         step_type,
         _context(step, step_type, parameters, execution),
         fit,
@@ -191,19 +205,6 @@ def _work(
         at=_AT,
     )
     return step_type.work(resolved)
-
-
-def _with_unknowns(value: JSON) -> JSON:
-    """The value with each expression that waits for a step replaced by a URI in the unknown bucket."""
-    if isinstance(value, list):
-        return [_with_unknowns(inner) for inner in value]
-    if not isinstance(value, dict):
-        return value
-    if set(value) == {GET} and str(value[GET]).startswith("Steps."):
-        return f"s3://{_UNKNOWN_BUCKET}/{value[GET]}"
-    if set(value) == {JSON_GET}:
-        return f"s3://{_UNKNOWN_BUCKET}/JsonGet"
-    return {key: _with_unknowns(inner) for key, inner in value.items()}
 
 
 def _before(node: Node, graph: PipelineGraph) -> Iterator[Node]:
@@ -216,11 +217,6 @@ def _before(node: Node, graph: PipelineGraph) -> Iterator[Node]:
         found |= new
         waiting += [graph.nodes[name] for name in new]
     return (graph.nodes[name] for name in found)
-
-
-def _is_unknown(uri: S3Uri) -> bool:
-    """Whether a part of it is only known when the step starts."""
-    return _UNKNOWN_BUCKET in str(uri)
 
 
 def _exists(store: ObjectStore, uri: S3Uri) -> bool:
@@ -243,7 +239,7 @@ def _may_be_written(uri: S3Uri, before: Iterable[Node], jobs: Mapping[str, Fores
 def _may_write(spec: JobSpec, uri: S3Uri, buckets: frozenset[str]) -> bool:
     if uri.bucket not in buckets and not spec.network_isolated:
         return True
-    outputs = any(_is_unknown(output.uri) or _overlap(output.uri, uri) for output in spec.outputs)
+    outputs = any(is_unknown(str(output.uri)) or _overlap(output.uri, uri) for output in spec.outputs)
     return outputs or any(_tells_of(uri, text) for text in _handed_to(spec))
 
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from localpipe.core import names
 from localpipe.core.listing import Grouped, grouped
-from localpipe.core.names import S3Uri, bucket_name_problem
+from localpipe.core.names import S3Uri
 from localpipe.core.ports import ObjectInfo
 from localpipe.errors import NotFound, UsageError
 from localpipe.store.nearest import nearest_prefix
@@ -60,8 +61,6 @@ def copy(store: ObjectStore, source: str, destination: str, recursive: bool) -> 
     both ends are directories: names below the source are kept below the destination. A bucket is made where there is none.
     Raises UsageError (nothing is copied then), NotFound.
     """
-    if _is_s3(destination):
-        _check_bucket(store, _uri(destination).bucket)
     match _is_s3(source), _is_s3(destination):
         case True, True:
             pairs = _within_store(store, _uri(source), _uri(destination), recursive=recursive)
@@ -96,21 +95,21 @@ def put_stream(store: ObjectStore, content: BinaryIO, destination: str) -> S3Uri
     uri = _uri(destination)
     if not uri.key or uri.key.endswith("/"):
         raise UsageError(f"{destination} names no object: what comes from standard input needs a whole key.")
-    _check_bucket(store, uri.bucket)
     store.put(uri, content)
     return uri
+
+
+def new_bucket_note(store: ObjectStore, destination: str) -> str | None:
+    """What to know of the bucket that a copy to `destination` would make; None for nothing. Raises UsageError."""
+    if not _is_s3(destination):
+        return None
+    bucket = _uri(destination).bucket
+    return None if bucket in store.buckets() else names.new_bucket_note(bucket)
 
 
 def shown(uri: S3Uri | str) -> str:
     """A URI or path as it is printed, on one line: control characters percent-encoded (`%0A` for a line feed)."""
     return _CONTROL.sub(lambda match: f"%{ord(match[0]):02X}", str(uri))
-
-
-def _check_bucket(store: ObjectStore, bucket: str) -> None:
-    """Raises UsageError if there is no such bucket and S3 would make none of this name."""
-    problem = None if bucket in store.buckets() else bucket_name_problem(bucket)
-    if problem:
-        raise UsageError(f"S3 makes no bucket {bucket!r}: {problem}.")
 
 
 def _upload(store: ObjectStore, source: Path, destination: S3Uri, *, recursive: bool) -> Sequence[Copied]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from localpipe.core.names import ExecutionName
+from localpipe.core.names import ExecutionName, new_bucket_note
 from localpipe.definition.check import all_steps, load_definition
 from localpipe.definition.doubts import doubts
 from localpipe.definition.expressions import referenced_steps
@@ -14,11 +15,22 @@ from localpipe.definition.parameters import resolve_parameters
 from localpipe.definition.parse import read_definition
 from localpipe.definition.requests import fit_to_request, require_valid
 from localpipe.definition.step_kind import named_by_service
-from localpipe.errors import DefinitionError, ImageMissing, NotSupported, Problem, UsageError
+from localpipe.errors import DefinitionError, ImageMissing, ImagesMissing, NotSupported, Problem, UsageError
 from localpipe.scheduling.graph import build_graph
 from localpipe.scheduling.plan import ExecutionPlan
-from localpipe.service.foresight import foresee, missing_inputs, outputs_into_mounts, runs_in_any_case, wrong_values
+from localpipe.service.foresight import (
+    NOT_STARTED_ID,
+    foresee,
+    missing_inputs,
+    output_buckets,
+    outputs_into_mounts,
+    runs_in_any_case,
+    with_placeholders,
+    wrong_values,
+)
+from localpipe.service.own_images import build_own_images, own_image
 from localpipe.service.step_functions import require_authors_python
+from localpipe.staging.pipes import refuse_pipes_elsewhere
 from localpipe.store import nearest_prefix
 
 if TYPE_CHECKING:
@@ -26,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from localpipe.core import JSON
+    from localpipe.core.jobspec import JobSpec
     from localpipe.core.names import S3Uri
     from localpipe.core.ports import ImageStatus, Runner
     from localpipe.definition.model import PipelineDefinition, StepDefinition
@@ -33,7 +46,6 @@ if TYPE_CHECKING:
     from localpipe.service.foresight import ForeseenJob
     from localpipe.service.wiring import Home
 
-_NOT_STARTED_ID = "000000000000"
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,255}")
 
 
@@ -103,8 +115,11 @@ def preflight(
     jobs = foreseen_jobs(home, pipeline, parameters)
     fails_if_reached = check_values(home, pipeline, parameters, jobs)
     check_inputs(home, pipeline, jobs)
+    check_pipes(jobs)
     runner = (runner or home.choose_runner()) if jobs else None
-    images = check_images(runner, jobs) if runner else []
+    if runner:
+        check_hosts(runner, jobs)
+    images = check_images(home, runner, jobs) if runner else []
     doubtful = doubts(pipeline.definition, home.step_types, home.model)
     image_notes = (f"{image.image_uri}: {note}" for image in images for note in image.notes)
     return Preflight(
@@ -113,17 +128,19 @@ def preflight(
         max_parallel=home.settings.max_parallel or max_parallel,
         runner_name=runner.name if runner else None,
         images=tuple(images),
-        notes=(*notes, *fails_if_reached, *doubtful, *image_notes),
+        notes=(*notes, *fails_if_reached, *doubtful, *new_bucket_notes(home, jobs), *image_notes),
     )
 
 
 def make_images(home: Home, ready: Preflight) -> None:
-    """Make what takes making before the run (environments of the process runner), so that no step fails for want of it.
+    """Make what takes making before the run: environments of the process runner, images of the user's own that are not up to
+    date. So no step fails for want of it.
 
     Raises ImageMissing, RunnerUnavailable.
     """
     if ready.runner_name is None:
         return
+    build_own_images((image.local for image in ready.images), home)
     runner = home.runner(ready.runner_name)
     for image in ready.images:
         runner.ensure_image(image.image_uri)
@@ -211,7 +228,7 @@ def _read_only_outputs(jobs: Iterable[ForeseenJob], mounts: Mapping[S3Uri, Path]
 
 
 def _not_started(home: Home, pipeline: Pipeline) -> ExecutionName:
-    return ExecutionName(pipeline_name=pipeline.name, execution_id=_NOT_STARTED_ID, identity=home.settings.identity)
+    return ExecutionName(pipeline_name=pipeline.name, execution_id=NOT_STARTED_ID, identity=home.settings.identity)
 
 
 def fitter(home: Home) -> Callable[[str, JSON, str], JSON]:
@@ -230,28 +247,69 @@ def check_inputs(home: Home, pipeline: Pipeline, jobs: Sequence[ForeseenJob]) ->
     """Refuse a run whose inputs are not there and cannot come to be. Raises DefinitionError naming each."""
     problems = []
     for job, channel in missing_inputs(jobs, pipeline.graph, home.store):
-        near = nearest_prefix(home.store, channel.uri)
-        hint = f"Did you mean {near} ?" if near else f"Put it there: localpipe s3 cp FILE {channel.uri}"
-        message = (
-            f"step {job.node.name!r}: input {channel.name!r} has no objects under {channel.uri}, and no step writes there."
-        )
-        problems.append(Problem(channel.path, message, hint))
+        uri = with_placeholders(channel.uri)
+        message = f"step {job.node.name!r}: input {channel.name!r} has no objects under {uri}, and no step writes there."
+        problems.append(Problem(channel.path, message, _input_remedy(home, channel.uri)))
     if problems:
         raise DefinitionError(problems)
 
 
-def check_images(runner: Runner, jobs: Sequence[ForeseenJob]) -> list[ImageStatus]:
+def _input_remedy(home: Home, uri: S3Uri) -> str:
+    if with_placeholders(uri) != str(uri):
+        return "Only a step of the same execution can: let one that comes before write there."
+    near = nearest_prefix(home.store, uri)
+    return f"Did you mean {near} ?" if near else f"Put it there: localpipe s3 cp FILE {uri}"
+
+
+def new_bucket_notes(home: Home, jobs: Iterable[ForeseenJob]) -> Iterator[str]:
+    """A note for each bucket that the run would make and S3 would not."""
+    return filter(None, map(new_bucket_note, sorted(output_buckets(jobs) - set(home.store.buckets()))))
+
+
+def check_pipes(jobs: Iterable[ForeseenJob]) -> None:
+    """Refuse Pipe mode where FIFOs do not reach into containers. Raises NotSupported."""
+    for job in jobs:
+        if job.spec:
+            refuse_pipes_elsewhere(job.spec, sys.platform)
+
+
+def check_hosts(runner: Runner, jobs: Sequence[ForeseenJob]) -> None:
+    """Refuse jobs of more hosts than the runner has for one. Raises NotSupported, naming the step."""
+    for job in jobs:
+        if job.spec and len(job.spec.hosts) > 1 and not runner.several_hosts:
+            raise NotSupported(
+                f"Step {job.node.name!r}: a job of {len(job.spec.hosts)} hosts on the {runner.name} runner",
+                "Use --runner docker, or set InstanceCount to 1.",
+            )
+
+
+def check_images(home: Home, runner: Runner, jobs: Sequence[ForeseenJob]) -> list[ImageStatus]:
     """What the runner would use for each image.
 
-    Raises ImageMissing for the first that cannot be had or does not serve its step, naming the step.
+    Raises ImageMissing, or ImagesMissing, for those that cannot be had or do not serve a step, naming the first such step.
     """
     statuses: dict[str, ImageStatus] = {}
+    missing: dict[str, ImageMissing] = {}
     for job in jobs:
         uri = job.image_uri
-        if uri is None or job.spec is None:
+        if uri is None or job.spec is None or uri in missing:
             continue
-        status = statuses[uri] = statuses.get(uri) or runner.image(uri)
-        if status.local is None:
-            raise ImageMissing(uri, f"step {job.node.name!r}: {status.reason}", status.remedy)
-        require_authors_python(job.node.name, job.spec.arguments or (), status)
-    return list(statuses.values())
+        try:
+            status = statuses[uri] = statuses.get(uri) or own_image(home, runner.name, uri) or runner.image(uri)
+            _require_served(job.node.name, job.spec, status)
+        except ImageMissing as error:
+            missing[uri] = error
+    match tuple(missing.values()):
+        case ():
+            return list(statuses.values())
+        case (only,):
+            raise only
+        case several:
+            raise ImagesMissing(several)
+
+
+def _require_served(step: str, spec: JobSpec, status: ImageStatus) -> None:
+    """Raise ImageMissing where there is nothing that the step's container could be made of."""
+    if status.local is None:
+        raise ImageMissing(status.image_uri, f"step {step!r}: {status.reason}", status.remedy)
+    require_authors_python(step, spec.arguments or (), status)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,14 +17,18 @@ if TYPE_CHECKING:
     from localpipe.core.names import AttemptKey, S3Uri
     from localpipe.core.ports import Availability, ObjectStore, Runner
     from localpipe.engine.slots import Slots
+    from localpipe.images.package_index import PackageIndex
     from localpipe.journal.sqlite import SqliteJournal
     from localpipe.registry import SqliteRegistry
+    from localpipe.runners.docker import ImageNames
     from localpipe.settings import Settings
     from localpipe.staging import Stager
     from localpipe.steps.base import StepType
 
 AUTO = "auto"
-DOCKER, PROCESS = "docker", "process"
+DOCKER, PROCESS, SANDBOX = "docker", "process", "sandbox"
+KEEPING_LIMITS = frozenset({DOCKER})
+"""The runners that hold containers to the limits of their job."""
 RUNNER_OF_NO_JOBS = PROCESS
 """What drives executions without jobs: it asks nothing of the machine until it is to start one."""
 _IGNORE_ALL = "# Made by localpipe: everything in here can be made again.\n*\n"
@@ -34,8 +38,8 @@ class WallClock:
     """The machine's clock."""
 
     def now(self) -> float:
-        """Epoch seconds."""
-        return time.time()
+        """Epoch seconds, to the millisecond before: as exact as the service tells times."""
+        return time.time_ns() // 1_000_000 / 1000
 
 
 def _silent(line: str) -> None:
@@ -171,6 +175,7 @@ class Home:
 
     def stager(self) -> Stager:
         """What stages and collects the jobs of this home."""
+        from localpipe.jobs.instances import limits_of
         from localpipe.staging import Stager
         from localpipe.store import nearest_prefix
 
@@ -178,7 +183,9 @@ class Home:
             near = nearest_prefix(self.store, uri)
             return str(near) if near else None
 
-        return Stager(store=self.store, attempt_dir=self.attempt_dir, nearest_prefix=nearest)
+        settings = self.settings
+        limits = partial(limits_of, overrides=settings.instances, enforce=settings.enforce_instances)
+        return Stager(store=self.store, attempt_dir=self.attempt_dir, nearest_prefix=nearest, limits=limits)
 
     def keeping(self, kept: JSON) -> Home:
         """The same home with the settings that an execution keeps; what is open already is shared."""
@@ -199,25 +206,40 @@ class Home:
             self.__dict__.pop("journal").close()
 
 
-def _docker_runner(home: Home) -> Runner:
+def _image_names(home: Home) -> ImageNames:
     from localpipe.images import catalogue
-    from localpipe.runners.docker import DockerRunner, ImageNames
+    from localpipe.runners.docker import ImageNames
 
     mappings, exact = home.settings.images, home.settings.xgboost_exact
-    names = ImageNames(
+    return ImageNames(
         candidates=lambda uri: catalogue.candidates(uri, mappings, exact=exact),
         notes=lambda uri, local: catalogue.notes(uri, local, mappings, exact=exact),
         absence=lambda uri: catalogue.absence(uri, mappings, exact=exact),
     )
-    return DockerRunner(home.location, names, os.environ)
+
+
+def _docker_runner(home: Home) -> Runner:
+    from localpipe.runners.docker import DockerRunner
+
+    return DockerRunner(home.location, _image_names(home), os.environ)
+
+
+def _sandbox_runner(home: Home) -> Runner:
+    from localpipe.runners.exported_images import ExportedImages
+    from localpipe.runners.sandbox import SandboxRunner
+
+    cache = cache_dir(os.environ) / "images"
+    images = ExportedImages(cache=cache, names=_image_names(home), environment=os.environ, say=home.say)
+    return SandboxRunner(images, attempt_dir_of=home.attempt_dir, work_dir=home.location)
 
 
 def _process_runner(home: Home) -> Runner:
     from localpipe.images.catalogue import IMAGE_ENVIRONMENT
     from localpipe.images.environments import Environments
     from localpipe.images.resources import containers_dir
+    from localpipe.runners.environment_images import EnvironmentImages
     from localpipe.runners.machine_root import machine_root
-    from localpipe.runners.sandbox import ProcessRunner
+    from localpipe.runners.sandbox import SandboxRunner
 
     environments = Environments(
         cache=cache_dir(os.environ),
@@ -226,23 +248,35 @@ def _process_runner(home: Home) -> Runner:
         unknown_python=home.settings.unknown_image_python,
         exact=home.settings.xgboost_exact,
     )
-    return ProcessRunner(
-        root=machine_root(),
+    images = EnvironmentImages(
+        machine=machine_root(),
+        roots_dir=home.location / "roots",
         environments=environments,
-        attempt_dir_of=home.attempt_dir,
-        work_dir=home.location,
-        image_environment=IMAGE_ENVIRONMENT,
+        environment=IMAGE_ENVIRONMENT,
         say=home.say,
     )
+    return SandboxRunner(images, attempt_dir_of=home.attempt_dir, work_dir=home.location)
 
 
-_RUNNERS: Mapping[str, Callable[[Home], Runner]] = {DOCKER: _docker_runner, PROCESS: _process_runner}
+_RUNNERS: Mapping[str, Callable[[Home], Runner]] = {
+    DOCKER: _docker_runner,
+    PROCESS: _process_runner,
+    SANDBOX: _sandbox_runner,
+}
 """In the order in which `auto` tries them."""
 
 
 def cache_dir(environ: Mapping[str, str]) -> Path:
     """Where environments and wheels are kept, per user and never per home."""
     return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "localpipe"
+
+
+def package_index(secret: str) -> PackageIndex:
+    """What serves this machine's package index to jobs; what it fetches is kept per user. `secret` signs its links."""
+    from localpipe.images.index_settings import read_index_settings
+    from localpipe.images.package_index import PackageIndex
+
+    return PackageIndex(cache_dir(os.environ) / "index", read_index_settings, secret)
 
 
 def service_model() -> JSON:

@@ -16,6 +16,7 @@ import starlette
 from authoring_support import ROLE
 
 from localpipe.authoring import AuthoredDefinition, load_target, write_template
+from localpipe.authoring.localpipe_launcher.local_mode import NOTE
 from localpipe.core import JSON
 from localpipe.core.names import Identity
 from localpipe.store import LocalStore
@@ -129,6 +130,7 @@ def test_sdk_v3_compiles_with_code_and_drivers(
     assert step_names(authored) == ["PrepareDigits", "TrainDigits", "EvaluateDigits", "AreDigitsRecognised"]
     uploaded = [key.partition("/input/")[2] for key in keys(BUCKET)]
     assert {"code/train.py", "sm_drivers/sm_train.sh"} <= set(uploaded)
+    assert not any("local mode" in note for note in authored.notes)
     assert only_loopback(connections())
 
 
@@ -159,6 +161,9 @@ def test_a_script_for_the_sdks_local_mode_makes_the_same_definition_and_starts_n
     def arguments(**variables: str) -> str:
         authored = compiled(TESTS / "scripts" / f"local_{sdk}.py", sdk, **variables)
         assert authored.pipeline_name == "Local"
+        assert [note for note in authored.notes if "local mode" in note] == (
+            [NOTE] if "Local" in variables["SESSION"] else []
+        )
         return re.sub(r"job-\d+", "job", authored.definition)
 
     local = arguments(SESSION="LocalPipelineSession", INSTANCE="local")

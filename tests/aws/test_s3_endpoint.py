@@ -173,7 +173,8 @@ def test_buckets(s3: Any) -> None:
     s3.create_bucket(Bucket="made")
     assert {"bucket", "company", "made"} <= {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
     s3.head_bucket(Bucket="made")
-    assert s3.get_bucket_location(Bucket="made")["LocationConstraint"] is None
+    assert s3.get_bucket_location(Bucket="made")["LocationConstraint"] == "eu-west-1"
+    assert s3.get_bucket_location(Bucket="bucket")["LocationConstraint"] is None
     s3.put_object(Bucket="made", Key="a/b", Body=b"")
     with pytest.raises(ClientError) as error:
         s3.delete_bucket(Bucket="made")
@@ -183,6 +184,49 @@ def test_buckets(s3: Any) -> None:
     with pytest.raises(ClientError) as error:
         s3.head_bucket(Bucket="made")
     assert code_of(error)[1] == 404
+
+
+def test_a_bucket_that_nobody_created_is_in_the_region_of_the_endpoint(store: LocalStore) -> None:
+    store.put(S3Uri("of-a-run", "a"), b"")
+    with serve(s3_app(store, secret=None, region="eu-west-1"), "127.0.0.1") as server:
+        client = client_of(server.url)
+        assert client.get_bucket_location(Bucket="of-a-run")["LocationConstraint"] == "eu-west-1"
+        client.close()
+
+
+def test_what_a_bucket_is_configured_with_is_given_back(s3: Any) -> None:
+    tags = {"TagSet": [{"Key": "team", "Value": "a & b"}]}
+    rules = [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]
+    block = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True}
+    expiry = {"ID": "old", "Status": "Enabled", "Filter": {"Prefix": "tmp/"}, "Expiration": {"Days": 7}}
+    s3.create_bucket(Bucket="configured")
+    s3.put_bucket_versioning(Bucket="configured", VersioningConfiguration={"Status": "Enabled"})
+    s3.put_bucket_tagging(Bucket="configured", Tagging=tags)
+    s3.put_bucket_encryption(Bucket="configured", ServerSideEncryptionConfiguration={"Rules": rules})
+    s3.put_public_access_block(Bucket="configured", PublicAccessBlockConfiguration=block)
+    s3.put_bucket_policy(Bucket="configured", Policy='{"Version": "2012-10-17"}')
+    s3.put_bucket_lifecycle_configuration(Bucket="configured", LifecycleConfiguration={"Rules": [expiry]})
+    s3.put_bucket_acl(Bucket="configured", ACL="private")
+    s3.put_object(Bucket="configured", Key="a", Body=b"")
+    s3.put_object_acl(Bucket="configured", Key="a", ACL="bucket-owner-full-control")
+    assert s3.get_bucket_versioning(Bucket="configured")["Status"] == "Enabled"
+    assert s3.get_bucket_tagging(Bucket="configured")["TagSet"] == tags["TagSet"]
+    assert s3.get_bucket_encryption(Bucket="configured")["ServerSideEncryptionConfiguration"]["Rules"] == rules
+    assert s3.get_public_access_block(Bucket="configured")["PublicAccessBlockConfiguration"] == block
+    assert s3.get_bucket_policy(Bucket="configured")["Policy"] == '{"Version": "2012-10-17"}'
+    assert s3.get_bucket_lifecycle_configuration(Bucket="configured")["Rules"] == [expiry]
+    s3.delete_bucket_tagging(Bucket="configured")
+    with pytest.raises(ClientError) as error:
+        s3.get_bucket_tagging(Bucket="configured")
+    assert code_of(error) == ("NoSuchTagSet", 404)
+
+
+def test_a_bucket_made_anew_is_configured_with_nothing(s3: Any) -> None:
+    for _ in range(2):
+        s3.create_bucket(Bucket="again")
+        assert "Status" not in s3.get_bucket_versioning(Bucket="again")
+        s3.put_bucket_versioning(Bucket="again", VersioningConfiguration={"Status": "Enabled"})
+        s3.delete_bucket(Bucket="again")
 
 
 @pytest.mark.documented
@@ -401,10 +445,10 @@ def test_another_key_is_refused(url: str) -> None:
 def test_what_is_not_served_is_refused_by_name(s3: Any) -> None:
     s3.put_object(Bucket="bucket", Key="plain", Body=b"")
     with pytest.raises(ClientError) as error:
-        s3.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Enabled"})
+        s3.put_bucket_website(Bucket="bucket", WebsiteConfiguration={"IndexDocument": {"Suffix": "index.html"}})
     assert error.value.response["Error"] == {
         "Code": "NotImplemented",
-        "Message": "localpipe's S3 does not implement PutBucketVersioning.",
+        "Message": "localpipe's S3 does not implement PutBucketWebsite.",
         "Resource": "/bucket",
     }
     with pytest.raises(ClientError) as error:

@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.sandbox
 WAITS = "import time; print('begun', flush=True); time.sleep(60)"
 POLITE = f"import signal, sys; signal.signal(15, lambda *_: sys.exit(0)); {WAITS}"
 STUBBORN = f"import signal; signal.signal(15, signal.SIG_IGN); {WAITS}"
+BRIEF = "import time; print('begun', flush=True); time.sleep(0.5)"
 FAILS = "[print('line', i) for i in range(20)]; raise SystemExit(3)"
 
 
@@ -78,6 +80,25 @@ def test_the_grace_is_a_setting(spawn: Spawn, write: Write, place: Path) -> None
     process.send_signal(signal.SIGTERM)
     assert "jobs have 0.3 s to end" in process.communicate(timeout=20)[1]
     assert process.returncode == 130
+
+
+def test_a_terminal_that_closes_stops_with_grace_however_often_it_says_so(spawn: Spawn, write: Write, place: Path) -> None:
+    process = spawn("run", write(pipeline(job("Wait", STUBBORN))), "--runner", "process", LOCALPIPE_STOP_GRACE_SECONDS="0.5")
+    wait_for_jobs(place)
+    process.send_signal(signal.SIGHUP)
+    wait_for(process, "Wait: Stopping")
+    process.send_signal(signal.SIGHUP)
+    _, err = process.communicate(timeout=20)
+    assert (process.returncode, "Killing" in err) == (130, False)
+
+
+def test_a_run_that_hangups_are_kept_from_goes_on(place: Path, write: Write) -> None:
+    command = [sys.executable, "-m", "localpipe", "run", write(pipeline(job("Wait", BRIEF))), "--runner", "process"]
+    process = subprocess.Popen(["nohup", *command], stderr=subprocess.PIPE, stdout=subprocess.PIPE, cwd=place)
+    wait_for_jobs(place)
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=20)
+    assert process.returncode == 0
 
 
 def test_a_second_interrupt_kills(running: subprocess.Popen[str]) -> None:
@@ -162,7 +183,7 @@ def test_a_failed_step_ends_in_all_that_helps_to_mend_it(cli: Cli, write: Write,
     assert report[2:18] == ["  the last lines of its log:", *(f"  | line {i}" for i in range(5, 20))]
     assert report[18:21] == [
         f"  whole log:          {attempt}/logs/algo-1.log",
-        f"  working directory:  {attempt}/root",
+        f"  working directory:  {attempt}/algo-1/root",
         f"  look around:        localpipe shell {execution_id} Bad",
     ]
     assert report[21].startswith("  repeat:             cd ")

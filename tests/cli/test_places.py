@@ -90,6 +90,20 @@ def test_doctor_tells_what_is_missing_and_where_each_setting_came_from(
     assert not (place / ".localpipe").exists()
 
 
+@pytest.mark.sandbox
+def test_doctor_over_a_read_only_home_says_that_and_judges_the_runners_all_the_same(
+    cli: Cli, place: Path, write: Write
+) -> None:
+    home = place / ".localpipe"
+    elsewhere = re.findall(r"^.*runner process.*$", cli("doctor").out, re.MULTILINE)
+    cli("run", write(decision()))
+    read_only = ["bwrap", "--dev-bind", "/", "/", "--ro-bind", str(home), str(home), sys.executable, "-m", "localpipe"]
+    ended = subprocess.run([*read_only, "doctor"], capture_output=True, text=True, check=False)
+    assert ended.returncode == 3
+    assert f"[missing]  The home {home} cannot be written: " in ended.stdout
+    assert re.findall(r"^.*runner process.*$", ended.stdout, re.MULTILINE) == elsewhere
+
+
 @pytest.mark.parametrize("sdk", ["v2", "v3"])
 def test_init_writes_a_pipeline_and_overwrites_nothing(cli: Cli, place: Path, sdk: str) -> None:
     ended = cli("init", "my pipe", "--sdk", sdk)

@@ -97,6 +97,15 @@ def test_an_input_that_nobody_can_write_before(cli: Cli, write: Write, place: Pa
     )
 
 
+def test_an_input_that_only_the_run_itself_could_write(cli: Cli, write: Write) -> None:
+    prefix = {"Std:Join": {"On": "/", "Values": ["s3://bucket", {"Get": "Execution.PipelineExecutionId"}, "in"]}}
+    text = refused(cli, "check", write(pipeline(processing("Use", inputs={"in": prefix}))))
+    assert text.partition("input 'in' ")[2] == (
+        "has no objects under s3://bucket/<PipelineExecutionId>/in, and no step writes there. "
+        "Only a step of the same execution can: let one that comes before write there.\n"
+    )
+
+
 def test_an_unsupported_step_type_is_named(cli: Cli, write: Write) -> None:
     text = refused(cli, "run", write(pipeline({"Name": "Tune", "Type": "Tuning", "Arguments": {}})))
     assert "$.Steps[0]" in text
@@ -104,7 +113,8 @@ def test_an_unsupported_step_type_is_named(cli: Cli, write: Write) -> None:
 
 
 @pytest.mark.sandbox
-def test_no_docker_engine(cli: Cli, write: Write, tmp_path: Path) -> None:
+def test_no_docker_engine(cli: Cli, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # where no image has been exported
     text = refused(cli, "run", write(pipeline(processing("Use"))), "--runner", "docker", status=3)
     address = f"unix://{tmp_path}/no-engine.sock"
     assert text == (
@@ -121,6 +131,17 @@ def test_an_image_that_cannot_be_had(cli: Cli, write: Write) -> None:
         text = refused(cli, command, write(pipeline(step)), "--runner", "process", "--python", sys.executable, status=3)
         assert text.startswith("Image 111122223333.dkr.ecr.us-east-1.amazonaws.com/mine:1: step 'Use': ")
         assert "name a Python that serves it (setting `unknown_image_python`)" in text
+
+
+@pytest.mark.sandbox
+def test_all_images_that_cannot_be_had_are_told_at_once(cli: Cli, write: Write) -> None:
+    steps = [processing(name) for name in ("Use", "UseAgain", "UseOther")]
+    for step, image in zip(steps, ("mine:1", "mine:1", "other:1"), strict=True):
+        step["Arguments"]["AppSpecification"]["ImageUri"] = image
+    text = refused(cli, "check", write(pipeline(*steps)), "--runner", "process", status=3)
+    heading, *lines = text.splitlines()
+    assert heading == "Images cannot be had (2):"
+    assert [line.split(": ")[:2] for line in lines] == [["  mine:1", "step 'Use'"], ["  other:1", "step 'UseOther'"]]
 
 
 @pytest.mark.sandbox
@@ -148,10 +169,10 @@ def test_a_parameter_that_cannot_be_in_a_request(cli: Cli, write: Write) -> None
     step = processing("Use")
     step["Arguments"]["ProcessingResources"]["ClusterConfig"]["InstanceCount"] = {"Get": "Parameters.Hosts"}
     hosts = {"Name": "Hosts", "Type": "Integer", "DefaultValue": 1}
-    assert refused(cli, "run", write(pipeline(step, parameters=(hosts,))), "-p", "Hosts=2") == (
+    assert refused(cli, "run", write(pipeline(step, parameters=(hosts,))), "-p", "Hosts=101") == (
         "The pipeline definition has problems:\n"
-        "  $.Steps[0].Arguments.ProcessingResources.ClusterConfig.InstanceCount: A processing job on several hosts is not "
-        "supported. Set InstanceCount to 1.\n"
+        "  $.Steps[0].Arguments.ProcessingResources.ClusterConfig.InstanceCount: Model Validation failed: Value '101' for "
+        "'ProcessingInstanceCount' failed to satisfy constraint: at most 100.\n"
     )
 
 
@@ -237,8 +258,9 @@ def test_commands_and_options_that_are_not_there(cli: Cli) -> None:
     assert refused(cli, "run") == "Missing argument 'TARGET'.\n"
 
 
-def test_a_name_that_no_pipeline_can_have(cli: Cli, write: Write) -> None:
-    assert refused(cli, "run", write(decision()), "--name", "my_pipe").startswith("'my_pipe' cannot name a pipeline: ")
+def test_a_name_is_made_to_fit_as_that_of_a_file_is(cli: Cli, write: Write) -> None:
+    shown = cli("check", write(decision()), "--name", "a b_c--", "--json")
+    assert (shown.status, shown.document["PipelineName"]) == (0, "a-b-c")
 
 
 def test_all_problems_are_told_at_once(cli: Cli, write: Write) -> None:

@@ -39,6 +39,14 @@ def test_a_failed_pipeline_ends_with_1_and_the_authors_message(cli: Cli, write: 
     assert re.search(rf"Next: localpipe retry {ID} ", ended.err)
 
 
+def test_a_time_in_a_text_has_milliseconds(cli: Cli, write: Write) -> None:
+    created = {"Std:Join": {"On": "", "Values": ["made at ", {"Get": "Steps.Keep.CreationTime"}]}}
+    told = fail("Tell", "") | {"Arguments": {"ErrorMessage": created}}
+    ended = cli("run", write(pipeline(model("Keep"), told)), "--json")
+    reason = ended.document["Steps"][-1]["FailureReason"]
+    assert re.fullmatch(r"made at \d{10}(\.\d{1,3})?", reason)
+
+
 def test_the_next_command_names_a_home_that_was_named(cli: Cli, write: Write, place: Path) -> None:
     ended = cli("run", write(decision()), "--home", "elsewhere")
     assert re.search(rf"Next: localpipe artifacts {ID} --home {re.escape(str(place))}/elsewhere\n", ended.err)

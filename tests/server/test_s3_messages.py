@@ -100,7 +100,7 @@ def test_conditions_on_dates_count_whole_seconds() -> None:
 @pytest.mark.parametrize(
     ("request_", "name"),
     [
-        (S3Request(method="PUT", bucket="b", key="", query={"lifecycle": ""}), "PutBucketLifecycle"),
+        (S3Request(method="PUT", bucket="b", key="", query={"website": ""}), "PutBucketWebsite"),
         (S3Request(method="GET", bucket="b", key="k", query={"partNumber": "1"}), "GetObjectPartNumber"),
         (S3Request(method="PUT", bucket="b", key="k", query={"legal-hold": ""}), "PutObjectLegalHold"),
         (S3Request(method="PATCH", bucket="", key=""), "PatchService"),

@@ -143,8 +143,8 @@ CLUSTER = "ProcessingResources.ClusterConfig"
             "Value 'this is no role at all' for 'RoleArn' failed to satisfy regular expression",
         ),
         (f"{CLUSTER}.VolumeSizeInGB", "Integer", 0, "Value '0' for 'ProcessingVolumeSizeInGB' failed to satisfy constraint"),
-        (f"{CLUSTER}.InstanceCount", "Integer", 2, "A processing job on several hosts is not supported."),
-        ("ProcessingInputs.0.S3Input.S3InputMode", "String", "Pipe", "Pipe mode is not supported."),
+        (f"{CLUSTER}.InstanceCount", "Integer", 101, "Value '101' for 'ProcessingInstanceCount' failed to satisfy"),
+        ("ProcessingInputs.0.S3Input.S3CompressionType", "String", "Gzip", "Gzip goes with Pipe mode only"),
         ("ProcessingInputs.0.S3Input.S3Uri", "String", "not-a-uri", "'not-a-uri' is not an S3 URI (s3://bucket/key)."),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 
 from localpipe.core.names import S3Uri
 from localpipe.errors import NotFound, UsageError
-from localpipe.service.objects import Copied, cat, copy, list_objects, put_stream, remove, shown
+from localpipe.service.objects import Copied, cat, copy, list_objects, new_bucket_note, put_stream, remove, shown
 from localpipe.store import LocalStore
 
 if TYPE_CHECKING:
@@ -126,16 +126,15 @@ def test_a_stream_becomes_an_object_of_a_whole_key(store: LocalStore) -> None:
             put_stream(store, io.BytesIO(b""), directory)
 
 
-def test_no_bucket_is_made_that_s3_would_not_make(store: LocalStore, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    for call in (
-        lambda: copy(store, str(tmp_path / "file"), "s3://Bad_Bucket/x", recursive=False),
-        lambda: copy(store, "s3://bucket/top", "s3://Bad_Bucket/x", recursive=False),
-        lambda: put_stream(store, io.BytesIO(b""), "s3://Bad_Bucket/x"),
-    ):
-        with pytest.raises(UsageError, match=r"^S3 makes no bucket 'Bad_Bucket': 3 to 63 lower-case letters"):
-            call()
-    assert store.buckets() == ["bucket"]
+def test_a_bucket_that_s3_would_not_make_is_made_as_a_run_makes_it_and_told(store: LocalStore) -> None:
+    assert new_bucket_note(store, "s3://Bad_Bucket/x") == (
+        "'Bad_Bucket' is made here, but S3 makes no new bucket of this name: "
+        "3 to 63 lower-case letters, digits, dots and hyphens, the first and last a letter or digit."
+    )
+    copy(store, "s3://bucket/top", "s3://Bad_Bucket/x", recursive=False)
+    assert content(store, "s3://Bad_Bucket/x") == b"top"
+    for known in ("s3://Bad_Bucket/y", "s3://good-bucket/x", "file"):
+        assert new_bucket_note(store, known) is None
 
 
 def test_a_bucket_that_is_there_may_have_an_old_name(store: LocalStore) -> None:

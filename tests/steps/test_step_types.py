@@ -96,13 +96,20 @@ def test_definitions_of_the_sdks_have_no_problems(model: JSON, name: str) -> Non
 
 def test_what_is_not_supported_is_told_with_its_path_in_the_definition(model: JSON) -> None:
     source = json.loads((Path(__file__).parent / "definitions" / "sdk_v3.json").read_text())
-    source["Steps"][0]["Arguments"]["ResourceConfig"]["InstanceCount"] = 3
+    file_system = {
+        "FileSystemId": "fs-12345678",
+        "FileSystemAccessMode": "ro",
+        "FileSystemType": "EFS",
+        "DirectoryPath": "/data",
+    }
+    channel = {"ChannelName": "train", "DataSource": {"FileSystemDataSource": file_system}}
+    source["Steps"][0]["Arguments"]["InputDataConfig"] = [channel]
     with pytest.raises(DefinitionError) as refused:
         load_definition(source, step_types(), model)
     (problem,) = refused.value.problems
     assert str(problem) == (
-        "$.Steps[0].Arguments.ResourceConfig.InstanceCount: A training job on several hosts is not supported. "
-        "Set InstanceCount to 1."
+        "$.Steps[0].Arguments.InputDataConfig[0].DataSource.FileSystemDataSource: A channel from EFS or FSx "
+        "(FileSystemDataSource) is not supported. Put the data into the local S3 and use an S3 input."
     )
 
 
@@ -214,12 +221,12 @@ def test_a_long_reason_is_cut_to_what_the_service_shows(sdk_request: SdkRequest)
 
 def test_values_that_resolve_to_what_is_not_built_are_refused_when_the_step_runs(sdk_request: SdkRequest) -> None:
     request = sdk_request("v3_model_trainer")
-    request["ResourceConfig"]["InstanceCount"] = 2
+    request["ServerlessJobConfig"] = {"JobType": "FineTuning"}
     with pytest.raises(JobFailed) as refused:
         step_types()["Training"].work(resolved("Training", request))
     assert str(refused.value) == (
-        "Failed to invoke sagemaker:CreateTrainingJob. Error Details: $.Steps[3].Arguments.ResourceConfig.InstanceCount: "
-        "A training job on several hosts is not supported. Set InstanceCount to 1."
+        "Failed to invoke sagemaker:CreateTrainingJob. Error Details: $.Steps[3].Arguments.ServerlessJobConfig: "
+        "A serverless training job (ServerlessJobConfig) is not supported. Use TrainingImage and ResourceConfig."
     )
 
 

@@ -28,10 +28,13 @@ class LocalContainerRefused(Exception):
 
 
 class NoLocalMode:
-    """Effective from `install`. `tell` is given `NOTE` for each local session that is made."""
+    """Effective from `install`. `tell` is given `NOTE` for each local session that is made, but by a client for itself:
+    SDK v3 makes clients in any pipeline, to name their methods. Mutable: whether one is being made.
+    """
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
+        self._makes_client = False
         self._patches = Patches()
         actions = dict.fromkeys(LOCAL_SESSION_MODULES, self._change_sessions)
         self._hook = AfterImport({**actions, LOCAL_CONTAINER_MODULE: self._refuse_containers})
@@ -42,11 +45,23 @@ class NoLocalMode:
 
     def _change_sessions(self, module: ModuleType) -> None:
         def initialize(session: Any, *args: Any, **kwargs: Any) -> None:
-            self._tell(NOTE)
+            if not self._makes_client:
+                self._tell(NOTE)
             session_of_aws: Any = super(module.LocalSession, session)
             session_of_aws._initialize(*args, **kwargs)  # noqa: SLF001 - as the replaced one overrides it
 
         self._patches.replace(module.LocalSession, "_initialize", lambda _: initialize)
+        self._patches.replace(module.LocalSagemakerClient, "__init__", self._quietly)
+
+    def _quietly(self, construct: Callable[..., None]) -> Callable[..., None]:
+        def construct_quietly(*args: Any, **kwargs: Any) -> None:
+            self._makes_client = True
+            try:
+                construct(*args, **kwargs)
+            finally:
+                self._makes_client = False
+
+        return construct_quietly
 
     def _refuse_containers(self, module: ModuleType) -> None:
         def train(*_: Any, **__: Any) -> None:

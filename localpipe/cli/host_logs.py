@@ -1,0 +1,45 @@
+"""The logs of a step's hosts as one text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping, Sequence
+    from typing import BinaryIO
+
+_CHUNK_BYTES = 1 << 16
+
+
+def print_new(log_files: Sequence[str], printed: MutableMapping[str, int], out: BinaryIO, *, ended: bool) -> None:
+    """Print what each log has beyond what was printed of it; `printed` is kept up to date: bytes by log file.
+
+    The log of an only host is printed as it is. Of several, each line begins with its host, and a line without its end is
+    printed when the step has `ended`.
+    """
+    for log_file in log_files:
+        path = Path(log_file)
+        if path.exists():
+            with path.open("rb") as stream:
+                stream.seek(printed.get(log_file, 0))
+                if len(log_files) == 1:
+                    _copy(stream, out)
+                else:
+                    _copy_lines(stream, f"{path.stem} | ".encode(), out, ended=ended)
+                printed[log_file] = stream.tell()
+    out.flush()
+
+
+def _copy(log: BinaryIO, out: BinaryIO) -> None:
+    while chunk := log.read(_CHUNK_BYTES):
+        out.write(chunk)
+
+
+def _copy_lines(log: BinaryIO, prefix: bytes, out: BinaryIO, *, ended: bool) -> None:
+    while line := log.readline():
+        whole = line.endswith(b"\n")
+        if not whole and not ended:
+            log.seek(-len(line), 1)
+            return
+        out.write(prefix + line + (b"" if whole else b"\n"))
