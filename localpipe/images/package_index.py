@@ -10,15 +10,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote, urlsplit
 
 import requests
 
+from localpipe.core.package_file import PackageFile
 from localpipe.images.index_pages import FileLink, normalized, read_page, write_page
 from localpipe.images.wheels import digest
 
@@ -34,19 +35,12 @@ _BLOCK_BYTES = 1 << 16
 _METADATA = ".metadata"
 _NO_DIGEST = "-"
 _NOT_THERE = (403, 404, 410)
+_SECRET_PARTS = re.compile(r"(?<=//)\S*@|\?[^\s)]*")
+"""Of a URL in a sentence: its login and its query, which may be a signature."""
 
 
 class NoSuchPackage(LookupError):
     """Neither the index nor what was kept has it. The message says why."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Download:
-    """A file of the index: whole on this machine (`path`), or `blocks` that come as it is kept. `size` None: not known."""
-
-    path: Path | None = None
-    blocks: Iterator[bytes] | None = None
-    size: int | None = None
 
 
 class PackageIndex:
@@ -70,9 +64,8 @@ class PackageIndex:
             links = self._links(name)
         except requests.RequestException as error:
             if not kept.exists():
-                raise NoSuchPackage(
-                    f"{name}: the index does not answer, and no job has asked for it before ({error})."
-                ) from None
+                reason = f"the index does not answer, and no job has asked for it before ({_told(error)})"
+                raise NoSuchPackage(f"{name}: {reason}.") from None
             return write_page(read_page(kept.read_text(), ""), self._href)
         if not links:
             raise NoSuchPackage(f"{name}: no index of this machine's pip has it.")
@@ -80,7 +73,7 @@ class PackageIndex:
             file.write(write_page(links, lambda link: link.url).encode())
         return write_page(links, self._href)
 
-    def file(self, signature: str, place: str, sha256: str, filename: str) -> Download:
+    def file(self, signature: str, place: str, sha256: str, filename: str) -> PackageFile:
         """A file by the parts of its link on a page; `filename` may have `.metadata` behind it. Raises NoSuchPackage."""
         url = _decoded(place)
         if not hmac.compare_digest(signature, self._sign(f"{url} {sha256}")):
@@ -89,14 +82,16 @@ class PackageIndex:
             url, sha256 = url + _METADATA, _NO_DIGEST
         kept = self._directory / "files" / digest(url) / sha256
         if kept.exists():
-            return Download(path=kept)
+            return PackageFile(path=kept)
         try:
             answer = self._get(url, stream=True)
+            if not answer.ok:
+                answer.close()
             answer.raise_for_status()
         except requests.RequestException as error:
-            raise NoSuchPackage(f"{filename}: {error}") from None
+            raise NoSuchPackage(f"{filename}: {_told(error)}") from None
         size = answer.headers.get("Content-Length")
-        return Download(blocks=_keeping(answer, kept, sha256), size=int(size) if size else None)
+        return PackageFile(blocks=_keeping(answer, kept, sha256), size=int(size) if size else None)
 
     def _links(self, name: str) -> list[FileLink]:
         """The files of all indexes; one may not have the project. Raises RequestException if one does not answer."""
@@ -148,6 +143,11 @@ class PackageIndex:
 def _without_login(url: str) -> str:
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _told(error: requests.RequestException) -> str:
+    """What kept an index from answering, for a job to read: without what leads into it."""
+    return _SECRET_PARTS.sub("", str(error))
 
 
 def _decoded(place: str) -> str:

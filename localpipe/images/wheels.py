@@ -19,7 +19,7 @@ import tempfile
 import zipfile
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uv
@@ -37,14 +37,18 @@ _ERROR_LINES = 6
 _MANYLINUX = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_26", "manylinux_2_24", "manylinux_2_17", "manylinux2014")
 _OLD_MANYLINUX = ("manylinux2010", "manylinux1")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_FILE_MODE, _PROGRAM_MODE = 0o100644, 0o100755
 _SOURCE_ONLY = (
     "inotify_simple",
+    "pyspark",
     "sagemaker-containers",
     "sagemaker-pytorch-training",
     "sagemaker-tensorflow-training",
     "sagemaker-training",
 )
 _GETHOSTNAME = b'"""Stands for the C helper that MPI runs preload; nothing else uses it, and the stand-ins have no MPI."""\n'
+_CARRIED = {"pyspark": {"deps/bin/": "pyspark/bin/", "deps/jars/": "pyspark/jars/"}}
+"""Package → folder of its source archive → where the wheel has it: what is more than Python."""
 _PYTORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 _MENDED = {
     "sagemaker_containers": (
@@ -107,13 +111,11 @@ def source_wheels(pins: Sequence[str], cache: Path) -> Path:
     keeps an old package from being imported at all. Raises RunnerUnavailable with pip's last lines.
     """
     wanted = sorted(pin for pin in pins if is_source_only(pin))
-    folder = cache / "wheels" / f"source-{digest(*wanted, repr(_MENDED))}"
+    folder = cache / "wheels" / f"source-{digest(*wanted, repr(_MENDED), repr(_CARRIED))}"
     with filled(folder) as empty, tempfile.TemporaryDirectory() as scratch:
         if empty:
             for pin in wanted:
-                _pip("download", "--no-deps", "--no-binary=:all:", "--dest", scratch, pin)
-            for archive in sorted(Path(scratch).glob("*.tar.gz")):
-                wheel_from_source(archive, folder)
+                wheel_from_source(source_download(pin, Path(scratch) / pin), folder)
     return folder
 
 
@@ -121,6 +123,12 @@ def pure_download(requirement: str, folder: Path) -> Path:
     """Download the wheel of a pure Python distribution into an empty folder. Raises RunnerUnavailable with pip's words."""
     _pip("download", "--no-deps", "--only-binary=:all:", "--dest", str(folder), requirement)
     return next(folder.glob("*.whl"))
+
+
+def source_download(requirement: str, folder: Path) -> Path:
+    """Download the source archive of a distribution into an empty folder. Raises RunnerUnavailable with pip's words."""
+    _pip("download", "--no-deps", "--no-binary=:all:", "--dest", str(folder), requirement)
+    return next(folder.glob("*.tar.gz"))
 
 
 def pure_wheel(folder: Path, name: str, version: str, files: Mapping[str, bytes], scripts: Mapping[str, str]) -> Path:
@@ -140,7 +148,9 @@ def pure_wheel(folder: Path, name: str, version: str, files: Mapping[str, bytes]
     wheel = folder / f"{name}-{version}-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, data in {**contents, f"{info}/RECORD": f"{record}{info}/RECORD,,\n".encode()}.items():
-            archive.writestr(zipfile.ZipInfo(path, _EPOCH), data)
+            entry = zipfile.ZipInfo(path, _EPOCH)
+            entry.external_attr = (_PROGRAM_MODE if data.startswith(b"#!") else _FILE_MODE) << 16
+            archive.writestr(entry, data, zipfile.ZIP_STORED if path.endswith(".jar") else zipfile.ZIP_DEFLATED)
     return wheel
 
 
@@ -176,18 +186,27 @@ def filled(folder: Path) -> Iterator[bool]:
 
 
 def wheel_from_source(archive: Path, folder: Path) -> Path:
-    """Write a wheel of the Python sources in an sdist, which lie in its root or in `src`, into `folder`."""
-    with tarfile.open(archive) as sdist:
-        texts = {m.name: f.read() for m in sdist.getmembers() if m.name.endswith(".py") and (f := sdist.extractfile(m))}
+    """Write a wheel of an sdist into `folder`: its Python sources, in the root or in `src`, and what is `_CARRIED`."""
     root, version = _name_and_version(archive)
-    inside = {PurePosixPath(*PurePosixPath(name).parts[1:]): data for name, data in texts.items()}
-    below_src = {path.relative_to("src").as_posix(): data for path, data in inside.items() if path.parts[0] == "src"}
-    modules = below_src or {str(path): data for path, data in inside.items() if path.parts[0] in {root, f"{root}.py"}}
+    carried = _CARRIED.get(root, {})
+    files = source_files(archive, endings=(".py",), beginnings=tuple(carried))
+    below_src = {name.removeprefix("src/"): data for name, data in files.items() if name.startswith("src/")}
+    modules = below_src or {name: data for name, data in files.items() if name.partition("/")[0] in {root, f"{root}.py"}}
+    for source, place in carried.items():
+        modules |= {place + name.removeprefix(source): data for name, data in files.items() if name.startswith(source)}
     scripts = {}
     if root == "sagemaker_training":
         modules["gethostname.py"] = _GETHOSTNAME
         scripts["train"] = "sagemaker_training.cli.train:main"
     return pure_wheel(folder, root, version, {name: _mended(root, data) for name, data in modules.items()}, scripts)
+
+
+def source_files(archive: Path, *, endings: tuple[str, ...] = (), beginnings: tuple[str, ...] = ()) -> dict[str, bytes]:
+    """The files of an sdist whose path in it, without the folder that holds all, begins or ends so."""
+    with tarfile.open(archive) as sdist:
+        opened = ((member.name.partition("/")[2], sdist.extractfile(member)) for member in sdist)
+        wanted = ((name, file) for name, file in opened if name.endswith(endings) or name.startswith(beginnings))
+        return {name: file.read() for name, file in wanted if file}
 
 
 def _mended(root: str, source: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""The algorithm's package on the path, and the places that a stand-in runs in."""
+"""The programs' packages on the path, and the places that a stand-in runs in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from stand_in_places import Image, OptMl, Place, VirtualEnvironment
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "containers" / "xgboost" / "algorithm"))
+_CONTAINERS = Path(__file__).resolve().parents[2] / "containers"
+sys.path[:0] = [str(_CONTAINERS / "xgboost" / "algorithm"), str(_CONTAINERS / "spark" / "program")]
 
 
 @pytest.fixture

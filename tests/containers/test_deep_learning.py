@@ -34,6 +34,16 @@ history = model.fit(numpy.arange(8.0).reshape(-1, 1) / 8, numpy.arange(8.0), epo
 print(f"BETTER {history[-1] < history[0]} {os.environ['SM_CHANNEL_TRAIN']}")
 model.export(os.environ["SM_MODEL_DIR"] + "/1")
 """
+SLOW_WORDS = """
+import time
+
+class Loss:
+    def __str__(self):
+        time.sleep(0.5)
+        return "0.5"
+
+print("loss", Loss())
+"""
 HOSTS = """
 import os, sys, torch, torch.distributed as distributed, torch.multiprocessing as processes
 
@@ -58,6 +68,15 @@ def test_a_pytorch_script_trains_by_aws_s_framework_package(place_kind: type[Pla
     assert outcome.returncode == 0, outcome.stdout
     assert "BETTER True MASTER algo-1 2.13.0+cpu" in outcome.stdout
     assert (opt_ml.root / "model" / "model.pth").exists()
+
+
+def test_what_a_script_prints_word_by_word_becomes_lines_as_in_aws_s_unbuffered_images(
+    place_kind: type[Place], opt_ml: OptMl
+) -> None:
+    outcome = place_kind("pytorch:2.13").run(opt_ml.configure(opt_ml.code({"train.py": SLOW_WORDS})), "train")
+    assert outcome.returncode == 0, outcome.stdout
+    printed = [line for line in outcome.stdout.splitlines() if line]
+    assert printed[printed.index("loss") + 1] == "0.5"
 
 
 def test_processes_find_each_other_by_gloo(place_kind: type[Place], opt_ml: OptMl) -> None:

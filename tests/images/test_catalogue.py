@@ -56,6 +56,9 @@ def test_the_parts_of_any_other_uri(uri: str, host: str, repository: str, tag: s
         ("763104351884.dkr.ecr.us-west-2.amazonaws.com/pytorch-training:1.13.1-cpu-py39", "pytorch:2.13"),
         (f"{AWS}/pytorch-inference:2.0.1-gpu-py310-cu118-ubuntu20.04-sagemaker", "pytorch:2.13"),
         (f"{AWS}/tensorflow-training:2.18.0-cpu-py310", "tensorflow:2.21"),
+        (f"{AWS}/sagemaker-spark-processing:3.3-cpu-py39-v1.0", "spark:3.5"),
+        (f"{AWS}/sagemaker-spark-processing:3.5-cpu-py312-v1.2", "spark:3.5"),
+        (f"{AWS}/sagemaker-spark-processing:3.0-cpu", "spark:3.5"),
         ("localpipe/xgboost:1.5-1", "xgboost:1.5-1"),
         ("localpipe/pytorch:2.13", "pytorch:2.13"),
     ],
@@ -73,6 +76,7 @@ def test_repository_and_tag_choose_the_stand_in(uri: str, name: str) -> None:
         "python:3.11-slim",
         "localpipe/x:1",
         f"{AWS}/tensorflow-training:2.13-cpu-py310",
+        f"{AWS}/sagemaker-spark-processing:2.4-cpu-py37-v1.0",
     ],
 )
 def test_other_images_have_no_stand_in(uri: str) -> None:
@@ -89,6 +93,7 @@ def test_other_images_have_no_stand_in(uri: str) -> None:
         (f"{AWS}/pytorch-training:2.0-cpu-py310", ("PyTorch 2.13.0 on the CPU stands for 2.0",)),
         (f"{AWS}/pytorch-training:2.0-gpu-py310", ("PyTorch 2.13.0 on the CPU stands for 2.0 on GPUs",)),
         ("localpipe/pytorch:2.13", ()),
+        (f"{AWS}/sagemaker-spark-processing:3.3-cpu-py39-v1.0", ("Spark 3.5.7 in local mode stands for 3.3",)),
     ],
 )
 def test_a_differing_version_is_noted(uri: str, notes: tuple[str, ...]) -> None:
@@ -169,6 +174,14 @@ def test_a_mapped_image_that_is_not_there() -> None:
     assert built.remedy == "Build it: `localpipe images build xgboost:1.5-1`."
     mistyped = catalogue.absence("my-image:1", {"my-image*": "localpipe/xgboost:9"})
     assert mistyped.remedy == "localpipe makes none of that name: `localpipe images` lists what it makes."
+
+
+def test_an_archive_is_for_the_sandbox_runner() -> None:
+    absence = catalogue.absence("mine:1", {"mine:*": "oci:/some/image.tar"})
+    assert absence == Absence(
+        reason="[images] in localpipe.toml maps it to the archive /some/image.tar, which only the sandbox runner reads.",
+        remedy="Use `--runner sandbox`, or `docker load --input /some/image.tar` and map it to the name that this prints.",
+    )
 
 
 def test_a_base_python_image_has_the_python_of_its_name_and_the_sdk() -> None:

@@ -115,6 +115,14 @@ def test_an_image_mapped_to_one_that_only_an_engine_runs_is_refused(tmp_path: Pa
     )
 
 
+def test_an_image_mapped_to_an_archive_is_refused(tmp_path: Path) -> None:
+    status = environments_in(tmp_path, mappings={"my-image:*": "oci:/some/image.tar"}).environment("my-image:1")
+    assert (status.path, status.remedy) == (None, "Use `--runner sandbox`.")
+    assert status.reason == (
+        "[images] in localpipe.toml maps it to the archive /some/image.tar, and the process runner runs no images."
+    )
+
+
 @PYTHON_3_11
 def test_an_unknown_image_can_be_mapped_to_a_stand_in(tmp_path: Path) -> None:
     mapped = environments_in(tmp_path, mappings={"my-image*": "localpipe/xgboost:1.0-1"})

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import importlib.metadata
+import io
 import subprocess
 import sys
+import tarfile
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +12,10 @@ from pathlib import Path
 import uv
 
 from localpipe.images import catalogue, own_wheels, wheels
+from localpipe.images.jars import wheel_of_jars
 from localpipe.images.resources import containers_dir
 from localpipe.images.sdk_pins import Part
+from localpipe.images.spark_jars import SPARK_S3
 
 (XGBOOST,) = catalogue.named("xgboost:1.2-1")
 (EXACT_XGBOOST,) = catalogue.named("xgboost:1.2-1-exact")
@@ -45,6 +49,22 @@ def test_a_part_of_a_package_is_installed_beside_another_version_of_it(tmp_path:
     assert modules == ["sdk/core/__init__.py", "sdk/core/job.py"]
 
 
+def test_the_jars_for_s3_are_put_into_spark_and_only_some_classes_of_the_bundle(tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle.jar"
+    with zipfile.ZipFile(bundle, "w") as jar:
+        jar.writestr(f"{SPARK_S3.classes}A.class", b"")
+        jar.writestr("com/amazonaws/services/ec2/B.class", b"")
+    archive = tmp_path / "sagemaker_pyspark-1.4.5.tar.gz"
+    with tarfile.open(archive, "w:gz") as packed:
+        for name in ("hadoop-aws-3.3.1", "aws-java-sdk-bundle-1", "aws-java-sdk-sagemaker-1"):
+            packed.add(bundle, f"sagemaker_pyspark-1.4.5/deps/jars/{name}.jar")
+    with zipfile.ZipFile(wheel_of_jars(SPARK_S3, archive, tmp_path)) as wheel:
+        jars = {name: wheel.read(name) for name in wheel.namelist() if name.endswith(".jar")}
+    assert list(jars) == ["pyspark/jars/hadoop-aws-3.3.1.jar", "pyspark/jars/aws-java-sdk-bundle-1.jar"]
+    with zipfile.ZipFile(io.BytesIO(jars["pyspark/jars/aws-java-sdk-bundle-1.jar"])) as jar:
+        assert jar.namelist() == [f"{SPARK_S3.classes}A.class"]
+
+
 def test_whatever_is_installed_counts_for_the_content() -> None:
     def digest_of(stand_in: catalogue.StandIn) -> str:
         return own_wheels.content_digest(stand_in, containers_dir())
@@ -54,6 +74,8 @@ def test_whatever_is_installed_counts_for_the_content() -> None:
         replace(XGBOOST, program=""),
         replace(XGBOOST, constraints=()),
         replace(XGBOOST, parts=(Part(requirement="a==1", folder="a"),)),
+        replace(XGBOOST, jars=(SPARK_S3,)),
+        replace(XGBOOST, scripts=()),
     )
     assert len({digest_of(each) for each in (XGBOOST, *others)}) == 1 + len(others)
     assert digest_of(XGBOOST) == digest_of(replace(XGBOOST, notes=("other",)))

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 FILE = "demo-1-py3-none-any.whl"
+SECRET = "of-this-run"
 
 
 class Upstream:
-    """An index on the network. `asked`: the paths that were asked for, with their credentials."""
+    """An index on the network. `asked`: the paths that were asked for, with their credentials. `broken`: path → status."""
 
     def __init__(self, folder: Path, sha256: str = "") -> None:
         self.wheel = pure_wheel(folder, "demo", "1", {"demo.py": b"x = 1\n"}, {}).read_bytes()
@@ -32,11 +33,13 @@ class Upstream:
         page = f'<a href="/files/{FILE}#sha256={digest}">{FILE}</a>'.encode()
         self.answers = {"/simple/demo/": page, f"/files/{FILE}": self.wheel}
         self.asked: list[tuple[str, bytes]] = []
+        self.broken: dict[str, int] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.asked.append((scope["path"], dict(scope["headers"]).get(b"authorization", b"")))
         body = self.answers.get(scope["path"])
-        answer = PlainTextResponse("", 404) if body is None else PlainTextResponse(body, media_type="text/html")
+        status = self.broken.get(scope["path"], 404 if body is None else 200)
+        answer = PlainTextResponse(body if status == 200 else "", status, media_type="text/html")
         await answer(scope, receive, send)
 
 
@@ -45,8 +48,9 @@ async def _nothing_else(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def pip_install(index: PackageIndex, target: Path) -> subprocess.CompletedProcess[str]:
-    with serve(packages_app(lambda: index, _nothing_else), "127.0.0.1") as server:
-        environment = {**index_environment({"AWS_ENDPOINT_URL": server.url}), "PIP_CONFIG_FILE": "/dev/null"}
+    with serve(packages_app(lambda: index, SECRET, _nothing_else), "127.0.0.1") as server:
+        leading = {"AWS_ENDPOINT_URL": server.url, "AWS_SECRET_ACCESS_KEY": SECRET}
+        environment = {**index_environment(leading), "PIP_CONFIG_FILE": "/dev/null"}
         command = [sys.executable, "-m", "pip", "install", "--no-cache-dir", "--disable-pip-version-check", "--no-deps"]
         return subprocess.run(
             [*command, "--target", str(target), "demo"], env=environment, capture_output=True, text=True, check=False
@@ -86,6 +90,39 @@ def test_the_login_of_an_index_stays_on_the_host(tmp_path: Path) -> None:
     assert "word" not in page + kept
 
 
+@pytest.mark.parametrize(("status", "reason"), [(401, "401 Client Error: Unauthorized"), (500, "500 Server Error")])
+def test_what_an_index_refuses_is_told_without_its_login(tmp_path: Path, status: int, reason: str) -> None:
+    upstream = Upstream(tmp_path)
+    with serve(upstream, "127.0.0.1") as server:
+        index = index_of(tmp_path / "cache", server.url.replace("//", "//user:p@ss@word@"))
+        found = re.search(r'href="../../files/([^#"]*)', index.page("demo"))
+        assert found
+        upstream.broken = {f"/files/{FILE}": status, "/simple/other/": status}
+        with pytest.raises(NoSuchPackage) as refused_file:
+            index.file(*found[1].split("/"))
+        with pytest.raises(NoSuchPackage) as refused_page:
+            index.page("other")
+    for refused in (refused_file, refused_page):
+        assert reason in str(refused.value)
+        assert "user" not in str(refused.value)
+        assert "ss@" not in str(refused.value)
+        assert "word" not in str(refused.value)
+
+
+@pytest.mark.parametrize("auth", [None, ("localpipe", "another")])
+@pytest.mark.parametrize("path", ["simple/demo/", "files/a/b/c/d"])
+def test_who_has_not_the_secret_of_the_execution_is_sent_nothing(
+    tmp_path: Path, auth: tuple[str, str] | None, path: str
+) -> None:
+    upstream = Upstream(tmp_path)
+    with serve(upstream, "127.0.0.1") as server:
+        app = packages_app(lambda: index_of(tmp_path / "cache", server.url), SECRET, _nothing_else)
+        with serve(app, "127.0.0.1") as ours:
+            answer = requests.get(f"{ours.url}/-/packages/{path}", auth=auth, timeout=5)
+    assert (answer.status_code, answer.text) == (401, "The package index is for the jobs of one execution.")
+    assert upstream.asked == []
+
+
 def test_a_job_can_fetch_nothing_but_what_a_page_lists(tmp_path: Path) -> None:
     index = index_of(tmp_path, "https://index.example")
     with pytest.raises(NoSuchPackage, match="That link is on no page of this index"):
@@ -99,6 +136,6 @@ def test_what_was_never_asked_for_is_not_there_without_a_network(tmp_path: Path)
 
 
 def test_other_paths_are_the_local_s3_s(tmp_path: Path) -> None:
-    app = packages_app(lambda: index_of(tmp_path, "http://127.0.0.1:1"), _nothing_else)
+    app = packages_app(lambda: index_of(tmp_path, "http://127.0.0.1:1"), SECRET, _nothing_else)
     with serve(app, "127.0.0.1") as server:
         assert requests.get(f"{server.url}/bucket/key", timeout=5).text == "the local S3"

@@ -55,6 +55,21 @@ def test_a_source_archive_becomes_a_wheel_of_its_modules_only(tmp_path: Path, ro
     assert modules == ["demo_project/__init__.py"]
 
 
+def test_spark_keeps_its_jars_and_its_programs_can_be_executed(tmp_path: Path) -> None:
+    files = {
+        "pyspark/__init__.py": "",
+        "deps/bin/spark-submit": "#!/bin/sh\n",
+        "deps/jars/a.jar": "x",
+        "deps/data/b.csv": "",
+    }
+    archive = sdist(tmp_path, "pyspark-3.5.7", files)
+    with zipfile.ZipFile(wheels.wheel_from_source(archive, tmp_path)) as wheel:
+        modes = {
+            entry.filename: entry.external_attr >> 16 for entry in wheel.infolist() if "dist-info" not in entry.filename
+        }
+    assert modes == {"pyspark/__init__.py": 0o100644, "pyspark/bin/spark-submit": 0o100755, "pyspark/jars/a.jar": 0o100644}
+
+
 def test_the_toolkit_keeps_its_train_and_needs_no_compiler(tmp_path: Path) -> None:
     files = {"src/sagemaker_training/__init__.py": "", "src/sagemaker_training/c/gethostname.c": "int x;"}
     archive = sdist(tmp_path, "sagemaker_training-5.1.4", files)
