@@ -126,7 +126,7 @@ def _create(engine: DockerEngine, job: StagedJob, index: int, image: LocalImage,
             image.name,
             entrypoint=None if job.entrypoint is None else list(job.entrypoint),
             command=None if job.arguments is None else list(job.arguments),
-            environment=dict(job.environment),
+            environment=dict(job.environment_of(host)),
             hostname=host.name,
             labels=labels,
             platform=image.platform,
@@ -141,7 +141,7 @@ def _host_config(
 ) -> JSON:
     from docker.types import DeviceRequest, LogConfig
 
-    limits = job.limits
+    limits = host.limits
     return engine.api.create_host_config(
         mounts=api_mounts(host.mounts, _scratch_dir(job, host), labels),
         shm_size=limits.shared_memory_bytes,
@@ -248,10 +248,10 @@ def find(engine: DockerEngine, key: AttemptKey) -> Running | None:
         return None
 
 
-def running(engine: DockerEngine, key: AttemptKey) -> str | None:
-    """The id of the container of the attempt's first host, if it runs."""
+def running(engine: DockerEngine, key: AttemptKey, host: int) -> str | None:
+    """The id of the container of one of the attempt's hosts, counted from 0, if it runs."""
     with engine_errors("", "looked for"):
-        found = engine.containers({**attempt_labels(key), _HOST: "0"})
+        found = engine.containers({**attempt_labels(key), _HOST: str(host)})
         return next((container["Id"] for container in found if container["State"] == _RUNNING), None)
 
 

@@ -23,9 +23,10 @@ def exec_line(container: str, command: Sequence[str], *, terminal: bool) -> list
 
 def shell_line(job: StagedJob, image: LocalImage, command: Sequence[str], scratch: Path, *, terminal: bool) -> CommandLine:
     """Run a program in a new container of the job, in place of its own."""
-    options = _run_options(job, image, job.environment, scratch)
+    environment = job.environment_of(job.hosts[0])
+    options = _run_options(job, image, environment, scratch)
     argv = ("docker", "run", "--rm", _interactive(terminal=terminal), *options, "--entrypoint", command[0], image.name)
-    secrets = {name: value for name, value in job.environment.items() if name in CREDENTIALS}
+    secrets = {name: value for name, value in environment.items() if name in CREDENTIALS}
     return CommandLine(argv=(*argv, *command[1:]), environment=secrets)
 
 
@@ -36,14 +37,14 @@ def _interactive(*, terminal: bool) -> str:
 
 def repeat_line(job: StagedJob, image: LocalImage, scratch: Path) -> str:
     """Run the job's first container again, by hand. Credentials are left out: they were of that run alone."""
-    options = _run_options(job, image, without_credentials(job.environment), scratch)
+    options = _run_options(job, image, without_credentials(job.environment_of(job.hosts[0])), scratch)
     return on_one_line(["docker", "run", "--rm", *options, *_entrypoint(job, image.name)])
 
 
 def _run_options(job: StagedJob, image: LocalImage, environment: Mapping[str, str], scratch: Path) -> list[str]:
     """Credentials are named only: `docker` takes their values from its own environment."""
     host = job.hosts[0]
-    options = ["--hostname", host.name, *_limits(job.limits)]
+    options = ["--hostname", host.name, *_limits(host.limits)]
     if image.platform:
         options += ["--platform", image.platform]
     if job.network_isolated:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import select
+from collections import defaultdict
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, MutableMapping
     from socket import SocketIO
 
     from docker import APIClient
 
 _HEADER_BYTES = 8  # stream, three zeros, and the length in four bytes
+_PAUSE_SECONDS = 1.0
+_LONGEST_PART_BYTES = 1 << 18  # a longer line is not waited for
 
 
 class AttachedStream:
@@ -26,12 +30,24 @@ class AttachedStream:
         return self._stream.fileno()
 
     def output(self) -> Iterator[bytes]:
-        """Pieces of standard output and error in the order they come, until the container has closed both."""
-        return (piece for _, piece in _frames(self._stream.read))
+        """The lines of standard output and error (see `whole_lines`), until the container has closed both."""
+        return whole_lines(self._frames_and_pauses())
 
     def close(self) -> None:
         """Let go of the connection; the container goes on."""
         self._stream._response.close()  # type: ignore[attr-defined]  # noqa: SLF001 - the SDK keeps the connection there
+
+    def _frames_and_pauses(self) -> Iterator[tuple[int, bytes] | None]:
+        """What the engine sends as it comes, and None once nothing has come for a while."""
+        frames, coming = _frames(self._stream.read), select.poll()
+        coming.register(self._stream, select.POLLIN)
+        while True:
+            if not coming.poll(_PAUSE_SECONDS * 1000):
+                yield None
+            frame = next(frames, None)
+            if frame is None:
+                return
+            yield frame
 
 
 @contextmanager
@@ -44,11 +60,40 @@ def kept_output(api: APIClient, container: str) -> Iterator[Iterable[bytes]]:
     url = f"{api.base_url}/v{api.api_version}/containers/{container}/logs"
     with closing(api.get(url, params={"stdout": 1, "stderr": 1, "follow": 1, "timestamps": 1}, stream=True)) as response:
         response.raise_for_status()
-        yield mended_lines(_frames(response.raw.read))
+        yield whole_lines(mended_lines(_frames(response.raw.read)))
 
 
-def mended_lines(messages: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
-    """The text of log messages, each `(stream, b"<time> <text>")`.
+def whole_lines(pieces: Iterable[tuple[int, bytes] | None]) -> Iterator[bytes]:
+    """What the streams of a container print, with no line of one inside a line of the other, as in the service's log.
+
+    A piece is `(stream, text)`, or None when nothing has come for a while. A carriage return ends a line too, so that a
+    progress bar is seen while it grows. A line without an end is given out in such a pause, when it is too long, and last;
+    what follows it may be of the other stream.
+    """
+    unfinished: defaultdict[int, bytearray] = defaultdict(bytearray)
+    for piece in pieces:
+        if piece is None:
+            yield from _taken(unfinished)
+            continue
+        stream, text = piece
+        line = unfinished[stream]
+        too_long = len(line) + len(text) > _LONGEST_PART_BYTES
+        end = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1 or (len(text) if too_long else 0)
+        if end:
+            yield bytes(line) + text[:end]
+            line.clear()
+        line += text[end:]
+    yield from _taken(unfinished)
+
+
+def _taken(unfinished: MutableMapping[int, bytearray]) -> Iterator[bytes]:
+    """The lines without an end, which are forgotten."""
+    yield from (bytes(line) for line in unfinished.values() if line)
+    unfinished.clear()
+
+
+def mended_lines(messages: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    """The stream and text of log messages, each `(stream, b"<time> <text>")`.
 
     A line of more than 16 KiB comes in pieces of one time, and the `local` driver loses its line break: it is put back when
     the stream goes on with another time.
@@ -57,10 +102,10 @@ def mended_lines(messages: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
     for stream, message in messages:
         time, _, text = message.partition(b" ")
         if unfinished.pop(stream, time) != time:
-            yield b"\n"
+            yield stream, b"\n"
         if not text.endswith(b"\n"):
             unfinished[stream] = time
-        yield text
+        yield stream, text
 
 
 def _frames(read: Callable[[int], bytes]) -> Iterator[tuple[int, bytes]]:

@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import tarfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 _ROOT = PurePosixPath("/")
 _PIECE = 1 << 20
+_WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
+"""What of the layers below is gone: the name after it; all that is in the directory."""
+_SETS_ID = stat.S_ISUID | stat.S_ISGID
+"""What would run a program of the image as this machine's user; a job has one user and no way to become another."""
 _OWNERS_DIRECTORY, _OWNERS_FILE = 0o700, 0o600
 """What the owner may do with everything: the root of a sandbox owns it all, and has no capability to go past a mode."""
 
@@ -74,21 +79,33 @@ def _entries(path: Path) -> list[list[str]]:
     return [entry for entry in lines if len(entry) > 3 and entry[2].isdecimal()]  # noqa: PLR2004 - name, password, number, rest
 
 
-def unpack(pieces: Iterable[bytes], root: Path) -> None:
-    """Make files of an archive of a whole file system, given in pieces, in an empty directory.
+def unpack(layers: Iterable[Iterable[bytes]], root: Path) -> None:
+    """Make a file system of the archives of its layers, the lowest first, each in pieces, in an empty directory.
 
     Everything becomes the user's own and writable by them; devices are left out. Raises JobFailed for a name that leads out
-    of the directory, and for what is no whole archive.
+    of the directory, and for what is no whole archive. Follows: OCI image specification, "Image Layer Filesystem Changeset".
     """
-    safe = {root}
     try:
-        with tarfile.open(fileobj=io.BufferedReader(_Pieces(iter(pieces)), _PIECE), mode="r|") as archive:
-            for member in archive:
-                place = _place(root, member.name, safe)
-                if place != root:
-                    _make(archive, member, place, root, safe)
+        for pieces in layers:
+            layer = _Layer(root)
+            with tarfile.open(fileobj=io.BufferedReader(_Pieces(iter(pieces)), _PIECE), mode="r|*") as archive:
+                for member in archive:
+                    with _named(member):
+                        layer.apply(archive, member)
     except tarfile.TarError as error:
         raise JobFailed(f"The image's archive cannot be read: {error}.", JOB_INTERNAL_ERROR) from error
+
+
+@contextmanager
+def _named(member: tarfile.TarInfo) -> Iterator[None]:
+    """Turn what a file system says against a member into JobFailed. Errors without a number are those of a connection."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        what = f"The image's archive holds {member.name!r}, which cannot be made: {error.strerror}."
+        raise JobFailed(what, JOB_INTERNAL_ERROR) from error
 
 
 class _Pieces(io.RawIOBase):
@@ -113,35 +130,88 @@ class _Pieces(io.RawIOBase):
         return size
 
 
-def _place(root: Path, name: str, safe: set[Path]) -> Path:
-    """Where a member goes. `safe`: directories that are known to lie in the root; no link is followed on the way."""
-    parts = PurePosixPath("/", name).parts[1:]
-    if ".." in parts:
-        raise JobFailed(f"The image's archive holds {name!r}, which leads out of it.")
-    place = root.joinpath(*parts)
-    if place == root or place.parent in safe:
+class _Layer:
+    """A layer that is put over those below. Mutable: knows its own paths, and directories that lie in the root."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._own: set[Path] = set()
+        self._safe = {root}
+
+    def apply(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+        """Make a file of the layer, or remove what it hides. Raises JobFailed."""
+        place = self._place(member.name)
+        if place == self._root:
+            return
+        if not place.name.startswith(_WHITEOUT):
+            self._make(archive, member, place)
+        elif place.name == _OPAQUE:
+            for below in place.parent.iterdir():
+                self._hide(below)
+        elif not place.name.startswith(_WHITEOUT * 2):  # else notes of a storage driver
+            hidden = place.name.removeprefix(_WHITEOUT)
+            if hidden in {"", ".", ".."}:
+                raise JobFailed(f"The image's archive holds {member.name!r}, which leads out of it.")
+            self._hide(place.parent / hidden)
+
+    def _place(self, name: str) -> Path:
+        """Where a member goes; no link is followed on the way."""
+        parts = PurePosixPath("/", name).parts[1:]
+        if ".." in parts:
+            raise JobFailed(f"The image's archive holds {name!r}, which leads out of it.")
+        place = self._root.joinpath(*parts)
+        if place == self._root or place.parent in self._safe:
+            return place
+        for name_of_parent in reversed(place.relative_to(self._root).parents[:-1]):
+            parent = self._root / name_of_parent
+            if parent.is_symlink():
+                raise JobFailed(f"The image's archive holds {name!r} behind the link {name_of_parent}.")
+            if not parent.is_dir():
+                self._remove(parent)
+                parent.mkdir()
+            self._safe.add(parent)
+            self._own.add(parent)
         return place
-    for parent in reversed(place.relative_to(root).parents[:-1]):
-        if (root / parent).is_symlink():
-            raise JobFailed(f"The image's archive holds {name!r} behind the link {parent}.")
-        (root / parent).mkdir(exist_ok=True)
-        safe.add(root / parent)
-    return place
 
+    def _hide(self, place: Path) -> None:
+        """Remove a path and all below it as far as it is of the layers below."""
+        if place.is_dir() and not place.is_symlink():
+            for below in place.iterdir():
+                self._hide(below)
+        if place not in self._own:
+            self._remove(place)
 
-def _make(archive: tarfile.TarFile, member: tarfile.TarInfo, place: Path, root: Path, safe: set[Path]) -> None:
-    mode = stat.S_IMODE(member.mode)
-    if member.isdir():
-        place.mkdir(exist_ok=True)
-        place.chmod(mode | _OWNERS_DIRECTORY)
-    elif member.issym():
-        place.symlink_to(member.linkname)
-    elif member.islnk():
-        os.link(_place(root, member.linkname, safe), place, follow_symlinks=False)
-    elif member.isfifo():
-        os.mkfifo(place, mode | _OWNERS_FILE)
-    elif member.isreg() and (content := archive.extractfile(member)):
-        with place.open("xb") as file:
-            shutil.copyfileobj(content, file, _PIECE)
-        place.chmod(mode | _OWNERS_FILE)
-        os.utime(place, (member.mtime, member.mtime))  # by which Python knows its compiled files
+    def _remove(self, place: Path) -> None:
+        """Remove whatever is there."""
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place)
+            self._safe = {self._root}
+        else:
+            place.unlink(missing_ok=True)
+
+    def _make(self, archive: tarfile.TarFile, member: tarfile.TarInfo, place: Path) -> None:
+        self._own.add(place)
+        if not member.isdir() or place.is_symlink() or not place.is_dir():
+            self._remove(place)
+        mode = stat.S_IMODE(member.mode) & ~_SETS_ID
+        if member.isdir():
+            place.mkdir(exist_ok=True)
+            place.chmod(mode | _OWNERS_DIRECTORY)
+        elif member.issym():
+            place.symlink_to(member.linkname)
+        elif member.islnk():
+            self._link(self._place(member.linkname), place)
+        elif member.isfifo():
+            os.mkfifo(place, mode | _OWNERS_FILE)
+        elif member.isreg() and (content := archive.extractfile(member)):
+            with place.open("xb") as file:
+                shutil.copyfileobj(content, file, _PIECE)
+            place.chmod(mode | _OWNERS_FILE)
+            os.utime(place, (member.mtime, member.mtime))  # by which Python knows its compiled files
+
+    def _link(self, target: Path, place: Path) -> None:
+        try:
+            os.link(target, place, follow_symlinks=False)
+        except OSError as error:
+            what = f"{place.relative_to(self._root)} as a link to {target.relative_to(self._root)}: {error.strerror}"
+            raise JobFailed(f"The image's archive holds {what}.") from error

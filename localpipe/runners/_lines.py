@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-CREDENTIALS = frozenset({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"})
-"""Variables that no line shows. They are of one run alone."""
+CREDENTIALS = frozenset(
+    {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "PIP_INDEX_URL", "UV_DEFAULT_INDEX"}
+)
+"""Variables that no line shows: credentials of one run alone, and package indexes, whose URLs hold some."""
 
 
 def without_credentials(environment: Mapping[str, str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 from contextlib import suppress
 from ipaddress import IPv4Interface
 from pathlib import Path
@@ -41,6 +42,8 @@ _KIND, _DATA, _PEER = 1, 2, 1
 _LOCAL = 2  # <linux/if_addr.h>
 _LOOPBACK, _LOOPBACK_INDEX, _BRIDGE, _INTERFACE = "127.0.0.1", 1, "hosts", "eth0"
 _CHUNK = 1 << 16
+_FIRST_PORT = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")  # of the network namespace of who opens it
+_PAUSE_SECONDS = 0.1
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -111,6 +114,8 @@ def _host(bridged: int, routing: _Routing, bridge: int, port_name: str, address:
     index = socket.if_nametoindex(_INTERFACE)
     inside.address(index, address)
     inside.up(index)
+    with suppress(OSError):  # /proc may be read-only; then ports below 1024 are root's, whom a host has not
+        _FIRST_PORT.write_text("0")
     return place
 
 
@@ -177,7 +182,11 @@ def _checked(answer: int) -> None:
 def _carry(listener: socket.socket, port: int) -> None:
     """Carry every connection that a host makes."""
     while True:
-        inside, _ = listener.accept()
+        try:
+            inside, _ = listener.accept()
+        except OSError:  # of too many connections
+            time.sleep(_PAUSE_SECONDS)
+            continue
         try:
             outside = socket.create_connection((_LOOPBACK, port))
         except OSError:

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import stat
 import time
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localpipe.errors import RunnerUnavailable
+from localpipe.errors import JobFailed, RunnerUnavailable
 from localpipe.runners._image_root import unpack
-from localpipe.runners._sandbox_directory import remove_directory
+from localpipe.runners._made_aside import is_aside, locked, made_aside, removed_aside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from localpipe.core import JSON
 
-_ROOT, _RECORD, _MAKING = "root", "image.json", ".making-"
+_ROOT, _RECORD = "root", "image.json"
 _UNUSED_SECONDS = 86_400.0
 
 
@@ -40,6 +40,14 @@ class KnownImage:
     def key(self) -> str:
         """Its name in the cache."""
         return self.image_id.rpartition(":")[2]
+
+
+@dataclass(frozen=True)
+class UnusedRoot:
+    """A directory of the cache, named like an image's id without its algorithm, and the local names that it was used by."""
+
+    directory: Path
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -63,47 +71,81 @@ class RootCache:
         place = self.directory / image.key
         try:
             os.utime(place)
+            record = _read(place)
+            if record and image.name not in record["Names"]:
+                _write(place, image, [image.name, *record["Names"]])
         except FileNotFoundError:
             return None
-        record = _read(place)
-        if image.name not in record["Names"]:
-            _write(place, image, [image.name, *record["Names"]])
+        return place / _ROOT if record else None
+
+    @contextmanager
+    def alone(self, *, wait: bool = True) -> Iterator[bool]:
+        """Around `add`, so that nobody else adds at the same time; yield whether one may. Raises RunnerUnavailable."""
+        with ExitStack() as held:
+            try:
+                may = held.enter_context(locked(self.directory, wait=wait))
+            except OSError as error:
+                raise self._unwritable(error) from error
+            yield may
+
+    def add(self, image: KnownImage, layers: Iterable[Iterable[bytes]]) -> Path:
+        """Unpack the image's file system; see `unpack`. Raises RunnerUnavailable, JobFailed, and what `layers` raise.
+
+        It is for the user alone: files of an image's root are this user's own, some of them for everybody to write.
+        """
+        place = self.directory / image.key
+        if place.exists() and _read(place) is None:  # an earlier localpipe was killed while it removed it
+            removed_aside(place)
+        with ExitStack() as making:
+            try:
+                directory = making.enter_context(made_aside(place))
+                (directory / _ROOT).mkdir(mode=0o755)
+            except OSError as error:
+                raise self._unwritable(error) from error
+            try:
+                unpack(layers, directory / _ROOT)
+            except JobFailed as error:
+                what = f"The image {image.name} could not be unpacked below {self.directory}."
+                raise JobFailed(f"{what} {error}", error.exception_type) from error
+            _write(directory, image, [image.name])
         return place / _ROOT
 
-    def add(self, image: KnownImage, pieces: Iterable[bytes]) -> Path:
-        """Unpack an archive of the image's file system. Raises RunnerUnavailable, and what `pieces` raise."""
-        try:
-            self.directory.mkdir(parents=True, exist_ok=True)
-            making = Path(tempfile.mkdtemp(prefix=_MAKING, dir=self.directory))
-        except OSError as error:
-            remedy = "Name another by XDG_CACHE_HOME."
-            raise RunnerUnavailable(f"The cache {self.directory} cannot be written: {error.strerror}.", remedy) from error
-        try:
-            making.chmod(0o755)
-            (making / _ROOT).mkdir(mode=0o755)
-            unpack(pieces, making / _ROOT)
-            _write(making, image, [image.name])
-            with suppress(OSError):  # another process was faster
-                making.rename(self.directory / image.key)
-        finally:
-            remove_directory(making)
-        return self.directory / image.key / _ROOT
+    def unused(self) -> Sequence[UnusedRoot]:
+        """What nobody used for a day, half made ones too."""
+        unused = [place for used_at, place in self._places() if time.time() - used_at > _UNUSED_SECONDS]
+        return [UnusedRoot(place, tuple(record["Names"]) if (record := _record(place)) else ()) for place in unused]
 
-    def unused(self) -> Sequence[Path]:
-        """What nobody used for a day, each in a directory named like the image's id without its algorithm."""
-        return [place for place in self._places() if time.time() - place.stat().st_mtime > _UNUSED_SECONDS]
+    def remove(self, root: UnusedRoot) -> None:
+        """Remove a directory of the cache."""
+        removed_aside(root.directory)
 
-    def _places(self) -> Sequence[Path]:
-        """Directories of the cache, half made ones too, the last used first."""
-        places = self.directory.iterdir() if self.directory.is_dir() else ()
-        return sorted(places, key=lambda place: place.stat().st_mtime, reverse=True)
+    def _unwritable(self, error: OSError) -> RunnerUnavailable:
+        remedy = "Name another by XDG_CACHE_HOME."
+        return RunnerUnavailable(f"The cache {self.directory} cannot be written: {error.strerror}.", remedy)
+
+    def _places(self) -> Sequence[tuple[float, Path]]:
+        """Directories of the cache and when they were used last, half made ones too, the last used first."""
+        places = []
+        for place in self.directory.iterdir() if self.directory.is_dir() else ():
+            with suppress(FileNotFoundError):  # removed, or renamed, meanwhile
+                if stat.S_ISDIR((found := place.lstat()).st_mode):
+                    places.append((found.st_mtime, place))
+        return sorted(places, reverse=True)
 
     def _records(self) -> Sequence[JSON]:
-        return [_read(place) for place in self._places() if not place.name.startswith(_MAKING)]
+        return [record for _, place in self._places() if (record := _record(place))]
+
+
+def _record(place: Path) -> JSON:
+    """What a directory of the cache says of its image; None for one that is half made or half removed."""
+    return None if is_aside(place) else _read(place)
 
 
 def _read(place: Path) -> JSON:
-    return json.loads((place / _RECORD).read_text(encoding="utf-8"))
+    try:
+        return json.loads((place / _RECORD).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
 
 
 def _write(place: Path, image: KnownImage, names: Sequence[str]) -> None:

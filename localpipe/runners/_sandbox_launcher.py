@@ -13,8 +13,6 @@ from localpipe.runners._sandbox_plan import (
     bwrap_options,
     launch_line,
     options_file,
-    pasteable_line,
-    repeated,
     shell_line,
 )
 from localpipe.runners._sandbox_unshare import BY_HAND, FILTERED, STARTED, namespaces_line, sandbox_program
@@ -94,8 +92,8 @@ class Launcher(Protocol):
         """What opens the plan's command on the caller's terminal and removes the sandbox's directory after it."""
         ...
 
-    def pasteable_line(self, plan: SandboxPlan) -> str:
-        """One shell line that runs the plan's command again, without credentials."""
+    def repeat_line(self, plan: SandboxPlan) -> tuple[str, ...]:
+        """What runs the plan's command again on somebody's terminal: all in its words, but for credentials."""
         ...
 
 
@@ -142,9 +140,10 @@ class Bubblewrap:
         """See the function of this name."""
         return shell_line(plan, self.tools, instructions_path)
 
-    def pasteable_line(self, plan: SandboxPlan) -> str:
-        """See the function of this name."""
-        return pasteable_line(plan, self.tools)
+    def repeat_line(self, plan: SandboxPlan) -> tuple[str, ...]:
+        """Its options are arguments."""
+        options = bwrap_options(plan, without_credentials(plan.environment))
+        return launch_line(self.tools, plan.layers, ("--seccomp", "4", *options, "--", *plan.command))
 
 
 @dataclass(frozen=True)
@@ -184,10 +183,10 @@ class UtilLinux:
         words = (*_CLEAN, *self._words(plan, _PROGRAM_ON_THREE))
         return ("/bin/sh", "-c", SHELL_SCRIPT, instructions_path, str(plan.directory), *words)
 
-    def pasteable_line(self, plan: SandboxPlan) -> str:
+    def repeat_line(self, plan: SandboxPlan) -> tuple[str, ...]:
         """The whole program is in it."""
         program = sandbox_program(plan, without_credentials(plan.environment), begin=BY_HAND)
-        return repeated(plan, (*_CLEAN, *self._words(plan, program)))
+        return (*_CLEAN, *self._words(plan, program))
 
     def _words(self, plan: SandboxPlan, program: str) -> tuple[str, ...]:
         line = namespaces_line(self.unshare, own_network=plan.network_isolated)

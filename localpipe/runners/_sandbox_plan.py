@@ -8,16 +8,11 @@ the layers.
 
 from __future__ import annotations
 
-import platform
-import shlex
-import string
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from localpipe.core.jobspec import Access
-from localpipe.runners._lines import on_one_line, without_credentials
-from localpipe.runners._sandbox_filter import filter_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -46,12 +41,9 @@ LAUNCH_SCRIPT = (
 )
 """Runs in the sandbox's directory; its paths are relative so that no character of a path can be mistaken for an option."""
 
-_AND_REMOVE = 'status=$?; chmod -R u+rwX . ; rm -rf "$PWD"; exit $status'
-SHELL_SCRIPT = f'cd "$1" && shift && "$@" 3<"$0" 4<{FILTER_FILE}; {_AND_REMOVE}'
+AND_REMOVE = 'status=$?; chmod -R u+rwX . ; rm -rf "$PWD"; exit $status'
+SHELL_SCRIPT = f'cd "$1" && shift && "$@" 3<"$0" 4<{FILTER_FILE}; {AND_REMOVE}'
 """Runs its words in a directory, with what their launcher reads on 3 and 4, and removes the directory after them."""
-
-REPEAT_SCRIPT = f'"$0" "$@" 4<{FILTER_FILE}; {_AND_REMOVE}'
-"""The same where it is, for a launcher whose instructions are among its words."""
 
 ENTER_SCRIPT = 'while IFS= read -r -d "" pair; do export -- "$pair"; done </proc/1/environ 2>/dev/null; exec "$@"'
 """bash: takes over the environment of the sandbox's first process, so that no value of it is in a command line."""
@@ -200,7 +192,7 @@ def plan_sandbox(
             ),
         ),
         files={**image.files, **_files_of(host.name, addresses or {host.name: "127.0.0.1"})},
-        environment=_environment(image, job.environment, host.name),
+        environment=_environment(image, job.environment_of(host), host.name),
         command=command,
         working_dir=image.working_dir,
         user=image.user,
@@ -269,41 +261,6 @@ def launch_line(tools: Tools, layers: Sequence[Layer], bwrap_arguments: Sequence
 def options_file(options: Iterable[str]) -> bytes:
     """Options as bubblewrap's `--args` reads them."""
     return b"".join(option.encode(errors="surrogateescape") + b"\0" for option in options)
-
-
-def pasteable_line(plan: SandboxPlan, tools: Tools) -> str:
-    """One shell line that runs the plan's command again, without credentials; see `repeated`."""
-    shown = without_credentials(plan.environment)
-    words = launch_line(tools, plan.layers, ("--seccomp", "4", *bwrap_options(plan, shown), "--", *plan.command))
-    return repeated(plan, words)
-
-
-def repeated(plan: SandboxPlan, words: Sequence[str]) -> str:
-    """One shell line that makes a plan's directory, runs words in it with the filter on 4, and removes it.
-
-    It makes what `make_directory` makes.
-    """
-    made = (ROOT, *(layer.name for layer in plan.layers))
-    own = [(str(plan.own_dir / path.relative_to(TOP)), content) for path, content in plan.files.items()]
-    places = {str(PurePosixPath(path).parent) for path, _ in own}
-    steps = (
-        f"rm -rf {shlex.quote(str(plan.directory))}",
-        f"mkdir {shlex.quote(str(plan.directory))}",
-        f"cd {shlex.quote(str(plan.directory))}",
-        shlex.join(("mkdir", "-p", *(f"{name}/{part}" for name in made for part in LAYER_PARTS))),
-        *(shlex.join(("ln", "-s", str(layer.lower), f"{layer.name}/lower")) for layer in plan.layers),
-        *(() if plan.root_layered else (shlex.join(("cp", "-a", f"{plan.root.below}/.", ROOT_DIR)),)),
-        shlex.join(("mkdir", "-p", *sorted(places))),
-        *(f"{_printed(content)} >{shlex.quote(path)}" for path, content in own),
-        f"{_printed(filter_program(platform.machine()))} >{FILTER_FILE}",
-    )
-    return f"{' && '.join(steps)} && {on_one_line(('/bin/sh', '-c', REPEAT_SCRIPT, *words))}"
-
-
-def _printed(content: bytes) -> str:
-    """The command that prints bytes, whatever they are."""
-    plain = frozenset(string.ascii_letters + string.digits + " .:-/").intersection
-    return "printf '" + "".join(chr(byte) if plain(chr(byte)) else f"\\{byte:03o}" for byte in content) + "'"
 
 
 def shell_line(plan: SandboxPlan, tools: Tools, options_path: str) -> tuple[str, ...]:

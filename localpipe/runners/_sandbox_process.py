@@ -73,22 +73,32 @@ def parse_first_process(document: JSON) -> FirstProcess:
     return FirstProcess(document["child-pid"], document["pid-namespace"], own_network="net-namespace" in document)
 
 
-def spawn(plan: SandboxPlan, launcher: Launcher, log_file: Path, within: Sequence[str] = ()) -> FirstProcess | None:
-    """Start a sandbox in a session of its own; None if it could not be made (the log says why).
+def spawn(
+    plan: SandboxPlan, launcher: Launcher, log_file: Path, within: Sequence[str] = ()
+) -> tuple[ProcessId, FirstProcess] | None:
+    """Start a sandbox in a session of its own; its monitor and first process, or None if it could not be made.
 
+    The log says why then. Whenever it does not return them, nothing of the sandbox is left running.
     `within`: the words before a command that run it in the network of several hosts.
 
     The log file is the job's output and error; the environment goes by way of memory, so that no command line shows it.
     Raises JobFailed for an environment that cannot be handed on.
     """
     info_read, info_write = os.pipe()
-    with os.fdopen(info_read, encoding="utf-8") as info:
-        start = _launch(plan, launcher, log_file, info_write, within)
+    with os.fdopen(info_read, encoding="utf-8") as info, ExitStack() as undone:
+        start, monitor = _launch(plan, launcher, log_file, info_write, within)
+        undone.callback(_end, monitor)
         text = info.readline() if start.one_line else info.read()
-    return parse_first_process(json.loads(text)) if text.strip() else None
+        if not text.strip():
+            return None
+        first = parse_first_process(json.loads(text))
+        undone.pop_all()
+        return monitor, first
 
 
-def _launch(plan: SandboxPlan, launcher: Launcher, log_file: Path, info: int, within: Sequence[str]) -> Start:
+def _launch(
+    plan: SandboxPlan, launcher: Launcher, log_file: Path, info: int, within: Sequence[str]
+) -> tuple[Start, ProcessId]:
     """Start a monitor, which writes to the descriptor `info` what it has made; it is closed here, whatever happens."""
     with ExitStack() as opened:
         opened.callback(os.close, info)
@@ -117,7 +127,18 @@ def _launch(plan: SandboxPlan, launcher: Launcher, log_file: Path, info: int, wi
             start_new_session=True,
         )
         process.returncode = 0  # it is to outlive this process and its Popen; `reap` takes its end
-        return start
+        return start, _child(process.pid)
+
+
+def _child(pid: int) -> ProcessId:
+    """A child that was just started; one that the kernel has forgotten by now (SIGCHLD is ignored) is like no process."""
+    return _stat_of(pid) or ProcessId(pid, start_time=-1)
+
+
+def _end(monitor: ProcessId) -> None:
+    """Kill what was started and wait for the end of it."""
+    kill_group(monitor)
+    wait_for(monitor, None)
 
 
 def _memory_file(content: bytes) -> int:
@@ -143,6 +164,17 @@ def monitor_of(directory: Path) -> ProcessId | None:
         return parse_stat((directory / PROCESS_FILE).read_text())
     except (FileNotFoundError, ValueError):
         return None
+
+
+def directories_of_monitors(below: Path) -> Iterator[Path]:
+    """The sandboxes' directories below a directory whose monitor runs: each works in its sandbox's."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            directory = (process / "cwd").readlink()
+        except OSError:  # ended, or somebody else's
+            continue
+        if below in directory.parents and (monitor := monitor_of(directory)) and monitor == _stat_of(int(process.name)):
+            yield directory
 
 
 def status_of(directory: Path) -> tuple[FirstProcess | None, int | None]:

@@ -81,6 +81,7 @@ loopback() {
     own_network=yes
     mkdir -p network
     { mount -n -t sysfs sysfs network && echo 0x9 >network/class/net/lo/flags; } 2>/dev/null || ip link set lo up
+    echo 0 2>/dev/null >/proc/sys/net/ipv4/ip_unprivileged_port_start || :
 }
 layer() {
     mount -n -t overlay overlay -o "userxattr,lowerdir=$1/lower,upperdir=$1/upper,workdir=$1/work" "./$1/merged"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import signal
 import threading
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from localpipe.errors import LocalpipeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from localpipe.core.jobspec import JobExit
     from localpipe.core.ports import Running
@@ -28,8 +30,8 @@ class SharedFate:
         self._lock = threading.Lock()
         self._ended: list[JobExit | BaseException] = []
         self._over = threading.Event()
-        for host in self._hosts:
-            threading.Thread(target=self._attend, args=(host,), daemon=True).start()
+        for index in range(len(self._hosts)):
+            threading.Thread(target=self._attend, args=(index,), daemon=True).start()
 
     def wait(self, timeout_seconds: float | None = None) -> JobExit | None:
         """Block until every host has ended; the exit of the first that failed. Raises what kept one from being followed."""
@@ -41,22 +43,20 @@ class SharedFate:
         return end
 
     def signal(self, signum: int) -> None:
-        """Send a signal to the first process of every host."""
-        for host in self._hosts:
-            host.signal(signum)
+        """Send a signal to the first process of every host. Raises the first error when all have been tried."""
+        _do_all(partial(host.signal, signum) for host in self._hosts)
 
     def address(self, port: int) -> tuple[str, int]:
         """Where the first host's port can be reached."""
         return self._hosts[0].address(port)
 
     def remove(self) -> None:
-        """Kill what still runs and remove all hosts, then what they shared."""
-        for host in self._hosts:
-            host.remove()
-        self._take_away()
+        """Kill what still runs and remove all hosts, then what they shared. Raises as `signal`."""
+        _do_all([*(host.remove for host in self._hosts), self._take_away])
 
-    def _attend(self, host: Running) -> None:
-        end = _end_of(host)
+    def _attend(self, index: int) -> None:
+        host = self._hosts[index]
+        end = _end_of(host, index)
         with self._lock:
             first_failure = _failed(end) and not any(map(_failed, self._ended))
             self._ended.append(end)
@@ -69,16 +69,31 @@ class SharedFate:
     def _kill_others(self, failed: Running) -> None:
         for host in self._hosts:
             if host is not failed:
-                with suppress(LocalpipeError):  # who waits for that host is told
+                with suppress(LocalpipeError, OSError):  # who waits for that host is told
                     host.signal(signal.SIGKILL)
 
 
-def _end_of(host: Running) -> JobExit | BaseException:
+def _do_all(actions: Iterable[Callable[[], None]]) -> None:
+    """Do each, whatever becomes of the others; then raise the first error."""
+    errors = [error for error in map(_error_of, actions) if error]
+    if errors:
+        raise errors[0]
+
+
+def _error_of(action: Callable[[], None]) -> LocalpipeError | OSError | None:
+    try:
+        action()
+    except (LocalpipeError, OSError) as error:
+        return error
+    return None
+
+
+def _end_of(host: Running, index: int) -> JobExit | BaseException:
     """How a host ended, or what kept it from being followed."""
     try:
         while True:
             if (end := host.wait()) is not None:
-                return end
+                return replace(end, host=index)
     except BaseException as error:  # noqa: BLE001 - raised where the job is waited for
         return error
 

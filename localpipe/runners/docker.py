@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from localpipe.core import JSON
-    from localpipe.core.jobspec import StagedJob
+    from localpipe.core.jobspec import Limits, StagedJob
     from localpipe.core.names import AttemptKey
     from localpipe.core.ports import CommandLine, Prepared, Running
+    from localpipe.runners._docker_engine import EngineFacts
 
 
 _REPEAT_DIR = "repeat-overlays"
@@ -76,6 +77,9 @@ class DockerRunner:
     name: ClassVar[str] = "docker"
     prepares_ahead: ClassVar[bool] = True
     several_hosts: ClassVar[bool] = True
+    runs_images: ClassVar[bool] = True
+    keeps_limits: ClassVar[bool] = True
+    one_user: ClassVar[bool] = False
 
     def __init__(self, home: Path, images: ImageNames, environment: Mapping[str, str]) -> None:
         self._home, self._images, self._environment = home, images, environment
@@ -131,9 +135,9 @@ class DockerRunner:
         """The attempt's containers by their labels; those of a job that was never started whole are removed."""
         return containers.find(self._engine, key)
 
-    def enter(self, key: AttemptKey, command: Sequence[str], *, terminal: bool) -> Sequence[str] | None:
-        """`docker exec` in the attempt's container."""
-        container = containers.running(self._engine, key)
+    def enter(self, key: AttemptKey, command: Sequence[str], *, terminal: bool, host: int = 0) -> Sequence[str] | None:
+        """`docker exec` in the container of one of the attempt's hosts."""
+        container = containers.running(self._engine, key, host)
         return None if container is None else exec_line(container, command, terminal=terminal)
 
     def job_command(self, job: StagedJob) -> Sequence[str]:
@@ -145,7 +149,7 @@ class DockerRunner:
         return [*(config.get("Entrypoint") or ()), *arguments]
 
     def shell(self, job: StagedJob, command: Sequence[str], *, terminal: bool) -> CommandLine:
-        """`docker run` with another program in place of the job's."""
+        """`docker run` with another program in place of the job's. Of several hosts it is the first alone."""
         image, scratch = self._present_image(job.image_uri), _repeat_dir(job)
         return shell_line(self._limited(job), image, command, scratch, terminal=terminal)
 
@@ -156,6 +160,9 @@ class DockerRunner:
     def sweep(self, keep: Callable[[AttemptKey], bool]) -> int:
         """Remove the containers of this home whose attempt is not to be kept; how many there were."""
         return containers.sweep(self._engine, keep)
+
+    def tidy(self) -> None:
+        """Images are the engine's own."""
 
     def reclaim(self, directory: Path, image_uri: str) -> None:
         """Give a directory of the home and all below it to the user, e.g. after a shell in it or before its deletion.
@@ -182,16 +189,9 @@ class DockerRunner:
             return self._connected
 
     def _limited(self, job: StagedJob) -> StagedJob:
-        """The job with limits that this machine can keep: no more processors than there are, GPUs where there are any."""
-        facts, limits = self._engine.facts, job.limits
-        shared = limits.shared_memory_bytes
-        possible = replace(
-            limits,
-            cpus=None if limits.cpus is None else min(limits.cpus, facts.cpus),
-            shared_memory_bytes=int(facts.memory_bytes * _SHARED_MEMORY_PART) if shared is None else shared,
-            gpus=limits.gpus if facts.gpus else 0,
-        )
-        return replace(job, limits=possible)
+        """The job with limits that this machine can keep."""
+        facts = self._engine.facts
+        return replace(job, hosts=tuple(replace(host, limits=_possible(host.limits, facts)) for host in job.hosts))
 
     def _present_image(self, image_uri: str) -> LocalImage:
         """The image for a URI as it was last seen, else looked up. Raises ImageMissing."""
@@ -229,8 +229,19 @@ def image_platform(image: JSON, architecture: str) -> str | None:
     return None if image["Architecture"] == architecture else f"{image['Os']}/{image['Architecture']}"
 
 
+def _possible(limits: Limits, facts: EngineFacts) -> Limits:
+    """No more processors than the machine has, GPUs where it has any."""
+    shared = limits.shared_memory_bytes
+    return replace(
+        limits,
+        cpus=None if limits.cpus is None else min(limits.cpus, facts.cpus),
+        shared_memory_bytes=int(facts.memory_bytes * _SHARED_MEMORY_PART) if shared is None else shared,
+        gpus=limits.gpus if facts.gpus else 0,
+    )
+
+
 def _repeat_dir(job: StagedJob) -> Path:
     """Where overlay mounts keep what a person who repeats the job writes: made, since the engine does not."""
-    directory = job.attempt_dir / _REPEAT_DIR
+    directory = job.attempt_dir / _REPEAT_DIR / job.hosts[0].name
     make_overlay_dirs(job.hosts[0].mounts, directory)
     return directory

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
@@ -9,49 +10,17 @@ from localpipe.core.ports import Availability, ImageStatus
 from localpipe.errors import ImageMissing, JobFailed
 from localpipe.runners._sandbox_interpreter import interpreter_of
 from localpipe.runners._sandbox_plan import Layer, SandboxImage
+from localpipe.runners.machine_root import clean_roots, touch_root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
+    from localpipe.core.environment_status import EnvironmentStatus
     from localpipe.core.jobspec import StagedJob
     from localpipe.runners._sandbox_check import Ability
     from localpipe.runners._sandbox_interpreter import Interpreter
     from localpipe.runners.machine_root import MachineRoot
-
-
-class EnvironmentStatus(Protocol):
-    """The virtual environment that serves an image URI."""
-
-    @property
-    def path(self) -> Path | None:
-        """Its directory, made or not; None: there can be none, and `reason` and `remedy` say why and what helps."""
-        ...
-
-    @property
-    def ready(self) -> bool:
-        """Whether it is made."""
-        ...
-
-    @property
-    def reason(self) -> str:
-        """Why there can be none; else empty."""
-        ...
-
-    @property
-    def remedy(self) -> str:
-        """The command that helps; else empty."""
-        ...
-
-    @property
-    def python(self) -> str:
-        """Its Python (`3.11`), empty where that is not known."""
-        ...
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What differs from the image that was asked for."""
-        ...
 
 
 class Environments(Protocol):
@@ -66,14 +35,23 @@ class Environments(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class _KnownEnvironment:
+    """An environment that was made, and the image that it gives."""
+
+    venv: Path
+    image: SandboxImage
+
+
 class EnvironmentImages:
     """Virtual environments over this machine's root, whose small tree is made below `roots_dir`.
 
-    `environment` is what images set. `say` hears what goes on while an environment is made. Mutable: remembers what it has
-    looked at, for an environment that is made stays as it is.
+    `environment` is what images set. `say` hears what goes on while an environment is made. Mutable: remembers what an image
+    URI stands for, so that a run sees one environment; to look costs the start of a Python.
     """
 
     runner: ClassVar[str] = "process"
+    are_images: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -86,7 +64,7 @@ class EnvironmentImages:
     ) -> None:
         self._machine, self._roots_dir = machine, roots_dir
         self._environments, self._environment, self._say = environments, environment, say
-        self._known: dict[Path, SandboxImage] = {}
+        self._known: dict[str, _KnownEnvironment] = {}
 
     def usable(self, ability: Ability) -> Availability:
         """Wherever sandboxes are."""
@@ -102,17 +80,23 @@ class EnvironmentImages:
             remedy=found.remedy,
             python=found.python,
             notes=found.notes,
+            kind="A Python environment on this machine's own root file system",
         )
 
     def image(self, image_uri: str) -> SandboxImage:
         """The virtual environment, made first if need be. Raises ImageMissing, RunnerUnavailable."""
+        known = self._known.get(image_uri)
+        if known is None or not (known.venv.is_dir() and touch_root(known.image.root)):
+            known = self._known[image_uri] = self._look_up(image_uri)  # two threads that do the same at once do no harm
+        return known.image
+
+    def _look_up(self, image_uri: str) -> _KnownEnvironment:
         found = self._environments.environment(image_uri)
         if found.path is None:
             raise ImageMissing(image_uri, found.reason, found.remedy)
         venv = found.path if found.ready else self._environments.ensure(image_uri, self._say)
-        if venv not in self._known:  # two threads that find the same at once do no harm
-            self._known[venv] = environment_image(self._machine, interpreter_of(venv), self._roots_dir, self._environment)
-        return self._known[venv]
+        image = environment_image(self._machine, interpreter_of(venv), self._roots_dir, self._environment)
+        return _KnownEnvironment(venv, image)
 
     def program(self, job: StagedJob) -> tuple[str, ...]:
         """The program and its arguments. A virtual environment has no ENTRYPOINT, only the `train` that AWS's images have.
@@ -128,8 +112,9 @@ class EnvironmentImages:
             "Give the job an entry point (ContainerEntrypoint), or use the Docker runner."
         )
 
-    def clean(self) -> None:
-        """Environments are kept: they are of no image that could be gone."""
+    def clean(self, in_use: Collection[Path]) -> None:  # noqa: ARG002 - the port's signature
+        """Remove trees of roots that nobody used for long. Environments are kept: they are of no image."""
+        clean_roots(self._roots_dir)
 
 
 def environment_image(

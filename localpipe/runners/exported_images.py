@@ -1,59 +1,71 @@
-"""The images of the sandbox runner: an engine's images, whose root file systems are exported once each.
+"""The images of the sandbox runner: an engine's, or those of archives, whose root file systems are unpacked once each.
 
-Once an image is exported no engine need run. While one answers it says which image a name stands for.
+Once an image is exported no engine need run. While one answers it says which image a name stands for. An archive needs none.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, ClassVar
 
+from localpipe.core.image_archive import archive_of
 from localpipe.core.ports import Availability, ImageStatus
 from localpipe.errors import ImageMissing, JobFailed, RunnerUnavailable
 from localpipe.runners._docker_engine import connect
 from localpipe.runners._docker_errors import engine_errors, gone_is_fine
+from localpipe.runners._image_archive import layers_of, read_archive
 from localpipe.runners._image_root import parse_config, user_of
 from localpipe.runners._root_cache import KnownImage, RootCache
-from localpipe.runners._sandbox_directory import remove_directory
 from localpipe.runners._sandbox_plan import Bind, RootFileSystem, SandboxImage
 from localpipe.runners.engine_address import engine_address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 
     from docker import APIClient
 
     from localpipe.core.jobspec import StagedJob
+    from localpipe.runners._root_cache import UnusedRoot
     from localpipe.runners._sandbox_check import Ability
     from localpipe.runners.docker import ImageNames
 
 _log = logging.getLogger(__name__)
 _PROCESSORS = Path("/sys/devices/system")
 _RESOLVER = Path("/etc/resolv.conf")
+_LABEL = "localpipe.export"
 _NEVER_RUN = "never-run"  # the engine wants a command of every container
 
 
 class ExportedImages:
-    """Images of the engine that the `docker` command would use, as root file systems below `cache`. Any thread may call it.
+    """Images of the engine that the `docker` command would use, and in archives, as root file systems below `cache`.
 
-    `names` maps image URIs to local images. `environment` is where DOCKER_HOST and its kin are looked up. `say` hears what
-    goes on while an image is exported. Mutable: remembers what an image URI stands for, so that a run sees one image.
+    `names` maps image URIs to local images; `archives`: whether it maps any to an archive. `environment` is where
+    DOCKER_HOST and its kin are looked up. `say` hears what goes on while an image is unpacked. Any thread may call it.
+    Mutable: remembers what an image URI stands for, so that a run sees one image.
     """
 
     runner: ClassVar[str] = "sandbox"
+    are_images: ClassVar[bool] = True
 
     def __init__(
-        self, *, cache: Path, names: ImageNames, environment: Mapping[str, str], say: Callable[[str], None]
+        self,
+        *,
+        cache: Path,
+        names: ImageNames,
+        archives: bool,
+        environment: Mapping[str, str],
+        say: Callable[[str], None],
     ) -> None:
-        self._cache, self._names, self._environment, self._say = RootCache(cache), names, environment, say
+        self._cache, self._names, self._archives = RootCache(cache), names, archives
+        self._environment, self._say = environment, say
         self._known: dict[str, KnownImage] = {}
         self._exporting = threading.Lock()
 
     def usable(self, ability: Ability) -> Availability:
-        """Where sandboxes can have any root, and images can be had: an engine answers, or answered once."""
+        """Where sandboxes can have any root, and images can be had."""
         if not ability.availability.usable or ability.launcher is None:
             return ability.availability
         if not ability.launcher.any_root:
@@ -65,25 +77,21 @@ class ExportedImages:
         if not ability.overlays:
             reason = "The sandbox runner needs overlays, and this kernel lets you mount none over your files."
             return Availability(usable=False, reason=reason, remedy="Use the Docker runner or the process runner.")
-        try:
-            with self._engine():
-                return ability.availability
-        except RunnerUnavailable as error:
-            if self._cache.is_empty():
-                reason = f"No image has been exported, and no engine answers that has one. {error.reason}"
-                return Availability(usable=False, reason=reason, remedy=error.remedy)
-            return ability.availability
+        return self._lack_of_images() or ability.availability
 
     def status(self, image_uri: str) -> ImageStatus:
-        """The local image that serves the URI, exported or not."""
-        known = self._look_up(image_uri)
+        """The local image that serves the URI, unpacked or not."""
+        try:
+            known = self._look_up(image_uri)
+        except ImageMissing as error:
+            return ImageStatus(image_uri=image_uri, local=None, reason=error.reason, remedy=error.remedy)
         if known is None:
             absence = self._names.absence(image_uri)
             return ImageStatus(image_uri=image_uri, local=None, reason=absence.reason, remedy=absence.remedy)
         return ImageStatus(image_uri=image_uri, local=known.name, notes=self._names.notes(image_uri, known.name))
 
     def image(self, image_uri: str) -> SandboxImage:
-        """The image, exported first if need be. Raises ImageMissing, RunnerUnavailable, JobFailed."""
+        """The image, unpacked first if need be. Raises ImageMissing, RunnerUnavailable, JobFailed."""
         known = self._image(image_uri)
         root, config = self._root_of(known), parse_config(known.config)
         return SandboxImage(
@@ -105,20 +113,49 @@ class ExportedImages:
             raise JobFailed(f"The container could not be created: {what}")
         return program
 
-    def clean(self) -> None:
-        """Remove root file systems that nobody used for a day and whose image is gone, if an engine says so."""
-        unused = self._cache.unused()
+    def clean(self, in_use: Collection[Path]) -> None:
+        """Remove root file systems that nobody used for a day and whose image is gone: the archive, or as an engine says."""
+        self._remove_left_containers()
+        idle = [root for root in self._cache.unused() if not any(root.directory in stood_on.parents for stood_on in in_use)]
+        unused = [root for root in idle if not _still_archived(root)]
         if not unused:
             return
+        exported = [root for root in unused if not all(map(archive_of, root.names))]
+        kept = self._kept_by_engine() if exported else frozenset()
+        for root in unused:
+            if root not in exported or (kept is not None and root.directory.name not in kept):
+                self._cache.remove(root)
+
+    def _remove_left_containers(self) -> None:
+        """Remove what killed processes exported from; no engine, or another process at it, leaves that for later."""
+        if not self._cache.directory.is_dir():
+            return
+        with suppress(RunnerUnavailable, JobFailed), self._cache.alone(wait=False) as may:
+            if may:
+                with self._engine() as api, engine_errors("", "removed"):
+                    _remove_left(api, self._cache.directory)
+
+    def _kept_by_engine(self) -> frozenset[str] | None:
+        """The ids, without their algorithm, of the images that an engine has; None where none says so."""
         try:
             with self._engine() as api, engine_errors("", "looked up"):
-                kept = {image["Id"].rpartition(":")[2] for image in api.images(all=True)}
+                return frozenset(image["Id"].rpartition(":")[2] for image in api.images(all=True))
         except (RunnerUnavailable, JobFailed) as error:
             _log.warning("Root file systems of images are kept, for no engine says which images are gone: %s", error)
-            return
-        for place in unused:
-            if place.name not in kept:
-                remove_directory(place)
+            return None
+
+    def _lack_of_images(self) -> Availability | None:
+        """Why no image can be had; None: an archive is named, an engine answers, or one did once."""
+        if self._archives:
+            return None
+        try:
+            with self._engine():
+                return None
+        except RunnerUnavailable as error:
+            if not self._cache.is_empty():
+                return None
+            reason = f"No image has been exported, and no engine answers that has one. {error.reason}"
+            return Availability(usable=False, reason=reason, remedy=error.remedy)
 
     def _image(self, image_uri: str) -> KnownImage:
         known = self._known.get(image_uri) or self._look_up(image_uri)
@@ -128,7 +165,10 @@ class ExportedImages:
         return self._known.setdefault(image_uri, known)
 
     def _look_up(self, image_uri: str) -> KnownImage | None:
+        """Raises ImageMissing for an archive that is none, or is not there."""
         candidates = self._names.candidates(image_uri)
+        if archive := archive_of(candidates[0]):
+            return _in_archive(archive, image_uri, candidates[0])
         try:
             with self._engine() as api:
                 return _known_to(api, image_uri, candidates)
@@ -136,13 +176,20 @@ class ExportedImages:
             return self._cache.find(candidates)
 
     def _root_of(self, known: KnownImage) -> Path:
-        with self._exporting:
-            root = self._cache.root_of(known)
-            if root is None:
-                self._say(f"exporting {known.name} (once)")
-                with self._engine() as api, engine_errors(known.name, "exported"):
-                    root = self._cache.add(known, _exported(api, known.image_id))
+        if root := self._cache.root_of(known):
             return root
+        with self._exporting, self._cache.alone():
+            return self._cache.root_of(known) or self._unpacked(known)
+
+    def _unpacked(self, known: KnownImage) -> Path:
+        if archive := archive_of(known.name):
+            self._say(f"unpacking {archive} (once)")
+            return self._cache.add(known, layers_of(archive, known.image_id))
+        self._say(f"exporting {known.name} (once)")
+        with self._engine() as api, engine_errors(known.name, "exported"):
+            _remove_left(api, self._cache.directory)
+            with closing(_exported(api, known.image_id, self._cache.directory)) as pieces:
+                return self._cache.add(known, [pieces])
 
     @contextmanager
     def _engine(self) -> Iterator[APIClient]:
@@ -152,6 +199,24 @@ class ExportedImages:
             yield api
         finally:
             api.close()
+
+
+def _in_archive(archive: Path, image_uri: str, name: str) -> KnownImage:
+    try:
+        found = read_archive(archive)
+    except ImageMissing as error:
+        reason = f"[images] in localpipe.toml maps it to the archive {archive}, and {error.reason}"
+        raise ImageMissing(image_uri, reason, error.remedy) from error
+    return KnownImage(name=name, image_id=found.image_id, config=found.config)
+
+
+def _still_archived(root: UnusedRoot) -> bool:
+    """Whether an archive that it was unpacked from holds this image still."""
+    for archive in filter(None, map(archive_of, root.names)):
+        with suppress(ImageMissing):
+            if read_archive(archive).image_id.endswith(root.directory.name):
+                return True
+    return False
 
 
 def _known_to(api: APIClient, image_uri: str, names: Sequence[str]) -> KnownImage | None:
@@ -170,9 +235,16 @@ def _known_to(api: APIClient, image_uri: str, names: Sequence[str]) -> KnownImag
     return None
 
 
-def _exported(api: APIClient, image_id: str) -> Iterator[bytes]:
+def _remove_left(api: APIClient, cache: Path) -> None:
+    """Remove the containers that were made for a cache; whoever calls it holds that."""
+    for container in api.containers(all=True, filters={"label": f"{_LABEL}={cache}"}):
+        with gone_is_fine():
+            api.remove_container(container["Id"], v=True, force=True)
+
+
+def _exported(api: APIClient, image_id: str, cache: Path) -> Generator[bytes, None, None]:
     """An archive of the image's file system, in pieces. An engine exports containers alone, so one is made and removed."""
-    container = api.create_container(image_id, entrypoint=[_NEVER_RUN])["Id"]
+    container = api.create_container(image_id, entrypoint=[_NEVER_RUN], labels={_LABEL: str(cache)})["Id"]
     try:
         yield from api.export(container)
     finally:

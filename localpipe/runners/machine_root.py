@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import tempfile
-from contextlib import suppress
+import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING
 
+from localpipe.runners._made_aside import made_aside, removed_aside
 from localpipe.runners._sandbox_plan import HOME, Bind, RootFileSystem
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ _CPU_INFO = "sys/devices/system"
 
 # What programs look up in /etc and what is no secret. The rest (shadow, ssh keys, keys of host certificates) is not shown.
 _ETC_FILES = (
-    *("ld.so.cache", "localtime", "mime.types", "nsswitch.conf", "os-release", "pip.conf", "protocols", "resolv.conf"),
+    *("ld.so.cache", "localtime", "mime.types", "nsswitch.conf", "os-release", "protocols", "resolv.conf"),
     *("services", "ssl/openssl.cnf", "pki/tls/cert.pem", "pki/tls/openssl.cnf"),
 )
 _ETC_DIRS = ("alternatives", "crypto-policies", "ssl/certs", "pki/ca-trust", "pki/tls/certs", "java-*")
@@ -34,6 +33,8 @@ _DIRECTORIES = {
     HOME: _PRIVATE,
 }
 _USERS = b"root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+_UNUSED_SECONDS = 30 * 86_400.0
+"""After which a tree goes. No job runs so long (containers.md 2.1: 28 days)."""
 _GROUPS = b"root:x:0:\nnogroup:x:65534:\n"
 
 
@@ -59,14 +60,11 @@ class MachineRoot:
         """The root file system, whose tree is made below `roots_dir` if it is not there; any process may."""
         what = repr((sorted(map(str, self._places())), sorted(self.directories.items()), self._texts()))
         tree = roots_dir / hashlib.sha256(what.encode()).hexdigest()[:16]
-        if not tree.exists():
-            roots_dir.mkdir(parents=True, exist_ok=True)
-            scratch = Path(tempfile.mkdtemp(prefix=".making-", dir=roots_dir))
-            self._make(scratch)
-            with suppress(OSError):  # another process was faster
-                scratch.rename(tree)
-            shutil.rmtree(scratch, ignore_errors=True)
-        return RootFileSystem(below=tree, binds=self.binds)
+        root = RootFileSystem(below=tree, binds=self.binds)
+        if not touch_root(root):
+            with made_aside(tree) as making:
+                self._make(making)
+        return root
 
     def _places(self) -> Iterator[PurePosixPath]:
         return (bind.target for bind in self.binds)
@@ -86,6 +84,22 @@ class MachineRoot:
             _below(tree, link).symlink_to(os.path.relpath(target, link.parent))
         for path, content in self.files.items():
             _below(tree, path).write_bytes(content)
+
+
+def touch_root(root: RootFileSystem) -> bool:
+    """Have a root file system count as used now; False if its tree is gone."""
+    try:
+        os.utime(root.below)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def clean_roots(roots_dir: Path) -> None:
+    """Remove the trees below a directory, half made ones too, that no job can stand on any more."""
+    for tree in roots_dir.iterdir() if roots_dir.is_dir() else ():
+        if time.time() - tree.stat().st_mtime > _UNUSED_SECONDS:
+            removed_aside(tree)
 
 
 def _below(tree: Path, path: PurePosixPath) -> Path:

@@ -8,33 +8,37 @@ below is a value (`SandboxImage`). bubblewrap makes the sandboxes or, where it i
 
 from __future__ import annotations
 
+import json
+import shlex
 import signal
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from localpipe.core.jobspec import JobExit
+from localpipe.core.names import AttemptKey
 from localpipe.core.ports import CommandLine
 from localpipe.errors import JobFailed, NotSupported, RunnerUnavailable
 from localpipe.runners import _sandbox_process as processes
 from localpipe.runners._host_network import HostNetwork, can_be_made, carried_port, host_addresses, place_in
 from localpipe.runners._never_ran import REFUSED_BY_KERNEL, never_ran
+from localpipe.runners._retractable import Retractable
 from localpipe.runners._sandbox_check import find_ability
 from localpipe.runners._sandbox_directory import make_directory, remove_directory
-from localpipe.runners._sandbox_plan import ENTERED_BY, SandboxPlan, enter_line, merged, plan_sandbox
+from localpipe.runners._sandbox_plan import ENTERED_BY, ROOT, SandboxPlan, enter_line, merged, plan_sandbox
 from localpipe.runners._sandbox_program import not_executed
+from localpipe.runners._sandbox_repeat import repeat_script
 from localpipe.runners._shared_fate import SharedFate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from localpipe.core.jobspec import StagedHost, StagedJob
-    from localpipe.core.names import AttemptKey
     from localpipe.core.ports import Availability, ImageStatus, Prepared, Running
     from localpipe.runners._host_network import HostPlace
     from localpipe.runners._sandbox_check import Ability
@@ -44,7 +48,7 @@ if TYPE_CHECKING:
 
 _LOOPBACK = "127.0.0.1"
 _SANDBOX, _REPEAT, _SHELL, _HOST = "sandbox", "repeat", "shell-", "host-"
-_OOM_FILE, _LOG_LINK = "oom-kills", "log"
+_REPEAT_SCRIPT, _OOM_FILE, _LOG_LINK, _KEY_FILE = "repeat.sh", "oom-kills", "log", "attempt"
 _KILLED = 128 + signal.SIGKILL
 _NOT_RUN = 126
 _PERHAPS_NOT_EXECUTED = (None, 126, 127)
@@ -53,9 +57,10 @@ _NOT_EXECUTED = ("bwrap: execvp ", "setpriv: failed to execute ")
 
 
 class SandboxImages(Protocol):
-    """What jobs stand on: the images that a runner has, and which runner that is."""
+    """What jobs stand on: the images that a runner has, or environments in their place; and which runner that is."""
 
     runner: ClassVar[str]
+    are_images: ClassVar[bool]
 
     def usable(self, ability: Ability) -> Availability:
         """Whether images can be had, where sandboxes can do that much."""
@@ -73,8 +78,8 @@ class SandboxImages(Protocol):
         """The program that the job runs and its arguments. Raises JobFailed, ImageMissing."""
         ...
 
-    def clean(self) -> None:
-        """Remove what is kept of images that are gone."""
+    def clean(self, in_use: Collection[Path]) -> None:
+        """Remove what is kept of images that are gone, but for root file systems that running jobs stand on."""
         ...
 
 
@@ -87,6 +92,8 @@ class SandboxRunner:
     """
 
     prepares_ahead: ClassVar[bool] = False
+    keeps_limits: ClassVar[bool] = False
+    one_user: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -107,6 +114,11 @@ class SandboxRunner:
     def name(self) -> str:
         """The name by which users choose it."""
         return self._images.runner
+
+    @property
+    def runs_images(self) -> bool:
+        """Whether jobs stand on images, or on environments over this machine's root."""
+        return self._images.are_images
 
     @cached_property
     def several_hosts(self) -> bool:
@@ -143,8 +155,8 @@ class SandboxRunner:
         remove_directory(job.attempt_dir / _SANDBOX)
         prepared = tuple(self._prepared(job, host) for host in job.hosts)
         if len(prepared) == 1:
-            return prepared[0]
-        return PreparedHosts(prepared, carried_port(job), host_addresses(job), job.attempt_dir / _SANDBOX)
+            return Retractable(prepared[0])
+        return Retractable(PreparedHosts(prepared, carried_port(job), host_addresses(job), job.attempt_dir / _SANDBOX))
 
     def find(self, key: AttemptKey) -> Running | None:
         """The job as it runs or ended unseen; None if it never started, not every host did, or it died with the machine."""
@@ -157,9 +169,19 @@ class SandboxRunner:
             host.remove()
         return None
 
-    def enter(self, key: AttemptKey, command: Sequence[str], *, terminal: bool) -> Sequence[str] | None:  # noqa: ARG002
-        """`nsenter` into the namespaces of the job's first host, with or without a terminal."""
-        directory = next(iter(_host_directories(self._attempt_dir_of(key) / _SANDBOX)))
+    def enter(
+        self,
+        key: AttemptKey,
+        command: Sequence[str],
+        *,
+        terminal: bool,  # noqa: ARG002 - the port's signature
+        host: int = 0,
+    ) -> Sequence[str] | None:
+        """`nsenter` into the namespaces of one of the job's hosts, with or without a terminal."""
+        directories = _host_directories(self._attempt_dir_of(key) / _SANDBOX)
+        if host >= len(directories):
+            return None
+        directory = directories[host]
         monitor = processes.monitor_of(directory)
         first, exit_code = processes.status_of(directory)
         if monitor is None or first is None or exit_code is not None or not processes.alive(monitor):
@@ -168,19 +190,31 @@ class SandboxRunner:
         place = place_in(directory)
         return (*(place.words() if place else ()), *enter_line(first.pid, command, own_network=first.own_network))
 
-    def sweep(self, keep: Callable[[AttemptKey], bool]) -> int:  # noqa: ARG002 - the port's signature
-        """A sandbox goes with its job: nothing is left. Images that are gone are cleaned away."""
-        self._images.clean()
-        return 0
+    def sweep(self, keep: Callable[[AttemptKey], bool]) -> int:
+        """Kill the sandboxes of this home that run on and whose attempt is not to be kept; how many there were."""
+        running = processes.directories_of_monitors(self._work_dir.resolve())
+        swept = [directory for directory in running if (key := _key_in(directory)) and not keep(key)]
+        for directory in swept:
+            if found := _found(directory):
+                found.remove()
+        return len(swept)
+
+    def tidy(self) -> None:
+        """Remove what is kept of images that are gone."""
+        running = processes.directories_of_monitors(Path("/"))
+        self._images.clean([root for directory in running if (root := _stood_on(directory))])
 
     def job_command(self, job: StagedJob) -> Sequence[str]:
         """The job's command; raises JobFailed if it needs an ENTRYPOINT that is not there."""
         return self._images.program(job)
 
     def shell(self, job: StagedJob, command: Sequence[str], *, terminal: bool) -> CommandLine:  # noqa: ARG002
-        """A sandbox like the job's, with or without a terminal. It works while this process or its heir lives."""
+        """A sandbox like the job's, with or without a terminal. It works while this process or its heir lives.
+
+        Of several hosts it is the first alone.
+        """
         directory = Path(tempfile.mkdtemp(prefix=_SHELL, dir=job.attempt_dir))
-        plan = self._plan(job, job.hosts[0], tuple(command), directory)
+        plan = self._plan(_first_alone(job), job.hosts[0], tuple(command), directory)
         plan = replace(plan, environment={"TERM": "xterm", **plan.environment})
         make_directory(plan)
         launcher = self._launcher()
@@ -191,12 +225,15 @@ class SandboxRunner:
         """Everything belongs to the user."""
 
     def repeat_command(self, job: StagedJob) -> str:
-        """One line a person can paste to run the job again, on the terminal; it holds no credentials.
+        """A line that runs a script of the attempt, which is written now, for the user alone and without credentials.
 
-        Of several hosts it runs the first alone.
+        It runs the job again on the terminal; of several hosts the first alone.
         """
-        plan = self._plan(job, job.hosts[0], self._images.program(job), job.attempt_dir / _REPEAT)
-        return self._launcher().pasteable_line(plan)
+        plan = self._plan(_first_alone(job), job.hosts[0], self._images.program(job), job.attempt_dir / _REPEAT)
+        script = job.attempt_dir / _REPEAT_SCRIPT
+        script.touch(mode=0o600)
+        script.write_bytes(repeat_script(plan, self._launcher().repeat_line(plan)))
+        return shlex.join(("sh", str(script)))
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -206,6 +243,7 @@ class SandboxRunner:
         directory = directory if len(job.hosts) == 1 else directory / f"{_HOST}{host.name}"
         plan = self._plan(job, host, self._images.program(job), directory)
         make_directory(plan)
+        (directory / _KEY_FILE).write_text(json.dumps(asdict(job.key)))
         return PreparedSandbox(plan=plan, launcher=self._launcher(), log_file=host.log_file)
 
     def _plan(self, job: StagedJob, host: StagedHost, command: tuple[str, ...], directory: Path) -> SandboxPlan:
@@ -252,13 +290,10 @@ class PreparedSandbox:
         if self.place:
             self.place.write(directory)
         within = self.place.words() if self.place else ()
-        first = processes.spawn(self.plan, self.launcher, self.log_file, within)
-        monitor = processes.monitor_of(directory)
-        if first is None or monitor is None:
-            if monitor is not None:
-                processes.kill_group(monitor)
-                processes.wait_for(monitor, None)
+        made = processes.spawn(self.plan, self.launcher, self.log_file, within)
+        if made is None:
             raise JobFailed(f"The sandbox could not be made: {_last_line(self.log_file)}")
+        monitor, first = made
         return SandboxedJob(directory, monitor, first)
 
     def remove(self) -> None:
@@ -309,10 +344,14 @@ class PreparedHosts:
         remove_directory(self.directory)
 
 
+def _first_alone(job: StagedJob) -> StagedJob:
+    """The job without the hosts, and so without the network, that the first of several has beside it."""
+    return replace(job, hosts=job.hosts[:1])
+
+
 def _host_directories(directory: Path) -> list[Path]:
-    """The directories of an attempt's sandboxes: one in each of several hosts' names, else the one itself."""
-    hosts = sorted(directory.glob(f"{_HOST}*"), key=lambda path: (len(path.name), path.name))
-    return hosts or [directory]
+    """The directories of an attempt's sandboxes: of several hosts one each, in the job's order, else the one itself."""
+    return sorted(directory.glob(f"{_HOST}*")) or [directory]
 
 
 def _refuse_without_programs(pid: int) -> None:
@@ -321,6 +360,22 @@ def _refuse_without_programs(pid: int) -> None:
     for name in ENTERED_BY:
         if not any((root / place / name).exists() for place in ("usr/bin", "bin")):
             raise NotSupported(f"Entering a running job whose image has no `{name}`", "Use the Docker runner.")
+
+
+def _key_in(directory: Path) -> AttemptKey | None:
+    """The attempt whose job a sandbox is; None for one that is no job's, or that is being removed."""
+    try:
+        return AttemptKey(**json.loads((directory / _KEY_FILE).read_text()))
+    except FileNotFoundError:
+        return None
+
+
+def _stood_on(directory: Path) -> Path | None:
+    """The root file system that a sandbox stands on; None for one that is being removed."""
+    try:
+        return (directory / ROOT / "lower").readlink()
+    except FileNotFoundError:
+        return None
 
 
 def _found(directory: Path) -> SandboxedJob | None:

@@ -89,6 +89,9 @@ class ScriptedRunner:
     name: ClassVar[str] = "scripted"
     overlays: ClassVar[bool] = False
     several_hosts: ClassVar[bool] = True
+    runs_images: ClassVar[bool] = True
+    keeps_limits: ClassVar[bool] = False
+    one_user: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -150,7 +153,17 @@ class ScriptedRunner:
             running.remove()
         return len(dead)
 
-    def enter(self, key: AttemptKey, command: Sequence[str], *, terminal: bool) -> Sequence[str] | None:  # noqa: ARG002
+    def tidy(self) -> None:
+        """Nothing is kept."""
+
+    def enter(
+        self,
+        key: AttemptKey,
+        command: Sequence[str],
+        *,
+        terminal: bool,  # noqa: ARG002 - the port's signature
+        host: int = 0,  # noqa: ARG002 - the port's signature
+    ) -> Sequence[str] | None:
         """The program itself, beside the behaviour that runs in this process."""
         running = self.find(key)
         return None if running is None or running.ended else command

@@ -344,7 +344,14 @@ RULES: tuple[Rule, ...] = (
     rule("2.12-4", "D", "Checkpoints come before the start, go up, and deletions propagate.", _CHECKPOINTS),
     rule("2.12-5", "INF", "An empty model is an archive too.", _EMPTY),
     rule("2.12-6", "INF ?", "A failed job has no model; a trailing slash is not doubled.", _FAILED_OUTPUT, _MODEL, _EMPTY),
-    rule("2.13-1", "D N", "Metrics are searched in each line of output and errors, group 1 as a number.", _METRICS),
+    rule(
+        "2.13-1",
+        "D N",
+        "Metrics are searched in each line of output and errors, group 1 as a number. `print(a, b)` may come as several"
+        " lines from PyTorch and TensorFlow: AWS's images set `PYTHONUNBUFFERED=1`, as the stand-ins do, and their toolkit"
+        " ends a line after whatever it reads at once.",
+        _METRICS,
+    ),
     rule(
         "2.13-2",
         "B",

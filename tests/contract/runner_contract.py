@@ -678,9 +678,10 @@ class RunnerContract(LifecycleContract):
             "AWS_SECRET_ACCESS_KEY": "secret-of-this-run",
             "AWS_REGION": "eu-west-1",
         }
-        line = runner.repeat_command(place.shell_job("exit 0", environment=secret))
-        assert "of-this-run" not in line
-        assert "eu-west-1" in line
+        line = runner.repeat_command(place.shell_job("env", environment=secret))
+        done = subprocess.run(line, shell=True, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
+        assert "of-this-run" not in line + done.stdout
+        assert "AWS_REGION=eu-west-1" in done.stdout.splitlines()
 
 
 class SeveralHostsContract:
@@ -704,16 +705,18 @@ class SeveralHostsContract:
         for name in ("algo-1", "algo-2", "algo-3"):
             assert place.log_of(name).read_text() == f"{name} 4 ['lo', 'eth0']\n"
 
-    @pytest.mark.parametrize("network_isolated", [True, False])
-    def test_any_port_is_open_between_hosts(self, runner: Runner, place: Workplace, *, network_isolated: bool) -> None:
+    @pytest.mark.parametrize(("port", "network_isolated"), [(23456, True), (23456, False), (80, False)])
+    def test_any_port_is_open_between_hosts(
+        self, runner: Runner, place: Workplace, port: int, *, network_isolated: bool
+    ) -> None:
         place.fifo("listening")
         server = (
-            "import socket\ns = socket.create_server(('', 23456)); open('/opt/ml/output/listening', 'w').write('x')\n"
+            f"import socket\ns = socket.create_server(('', {port})); open('/opt/ml/output/listening', 'w').write('x')\n"
             "c, _ = s.accept(); c.sendall(b'pong')"
         )
         client = (
             "import socket\nopen('/opt/ml/output/listening').read()\n"
-            "print(socket.create_connection(('algo-2', 23456), timeout=20).recv(10))"
+            f"print(socket.create_connection(('algo-2', {port}), timeout=20).recv(10))"
         )
         (place.output / "algo-2.py").write_text(server)
         (place.output / "algo-1.py").write_text(client)
@@ -754,7 +757,9 @@ class SeveralHostsContract:
             with alive.open() as held_by_others:
                 assert [held_by_others.readline() for _ in range(2)] == ["ready\n"] * 2
                 go.write_text("now\n")
-                assert running.wait() == JobExit(exit_code=3)
+                ended = running.wait()
+                assert ended == JobExit(exit_code=3)
+                assert ended.host == 1
                 assert held_by_others.read() == ""
         finally:
             running.remove()
@@ -775,16 +780,17 @@ class SeveralHostsContract:
         finally:
             running.remove()
 
-    def test_a_running_job_is_found_whole_and_entered_at_its_first_host(
+    def test_a_running_job_is_found_whole_and_entered_at_any_host(
         self, runner: Runner, later_runner: Runner, place: Workplace
     ) -> None:
         ready, go = place.fifo("ready"), place.fifo("go")
         script = "echo x > /opt/ml/output/ready; read x < /opt/ml/output/go; echo after; exit 5"
         left_alone = runner.prepare(place.hosts_job(script)).start()
         assert _first_lines(ready, 2) == ["x\n"] * 2
-        command = later_runner.enter(place.key(), ["hostname"], terminal=False)
-        assert command is not None
-        assert piped(command) == (0, "algo-1\n")
+        for host, name in enumerate(("algo-1", "algo-2")):
+            command = later_runner.enter(place.key(), ["hostname"], terminal=False, host=host)
+            assert command is not None
+            assert piped(command) == (0, f"{name}\n")
         found = _found(later_runner, place.key())
         try:
             go.write_text("now\n")
@@ -802,6 +808,12 @@ class SeveralHostsContract:
         runner.prepare(place.hosts_job("exit 0"))
         assert later_runner.find(place.key()) is None
         assert run(later_runner, place.hosts_job("exit 6")).exit_code == 6
+
+    def test_the_repeat_command_runs_the_first_host_without_the_others(self, runner: Runner, place: Workplace) -> None:
+        script = 'hostname; getent hosts "$(hostname)" >/dev/null && echo itself; getent hosts algo-2 || echo alone'
+        line = runner.repeat_command(place.hosts_job(script, network_isolated=True))
+        done = subprocess.run(line, shell=True, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        assert (done.returncode, done.stdout) == (0, "algo-1\nitself\nalone\n"), done.stderr
 
     def test_jobs_at_once_keep_their_names_apart(self, runner: Runner, place: Workplace) -> None:
         ready, go = place.fifo("ready"), place.fifo("go")

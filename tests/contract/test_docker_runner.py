@@ -24,13 +24,14 @@ from runner_contract import OPT_ML, RunnerContract, SeveralHostsContract, Workpl
 from localpipe.core.jobspec import Access, JobExit, Limits, Mount
 from localpipe.errors import ImageMissing, JobFailed, NotSupported
 from localpipe.runners._docker_errors import engine_errors
-from localpipe.runners._docker_stream import mended_lines
+from localpipe.runners._docker_stream import mended_lines, whole_lines
 from localpipe.runners.docker import DockerRunner, ImageNames, image_platform
 from localpipe.runners.engine_address import engine_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from localpipe.core.jobspec import StagedJob
     from localpipe.core.ports import Runner
 
 BASE_IMAGE = os.environ.get("LOCALPIPE_TEST_BASE_IMAGE", "localpipe-base:bookworm")
@@ -262,6 +263,10 @@ def test_shared_memory_is_half_of_the_machines_and_no_init_process_is_added(
     assert first_process == "sh"
 
 
+def limited(job: StagedJob, limits: Limits) -> StagedJob:
+    return replace(job, hosts=tuple(replace(host, limits=limits) for host in job.hosts))
+
+
 LIMITS = Limits(memory_bytes=64 << 20, cpus=0.5, shared_memory_bytes=8 << 20)
 SEEN_LIMITS = (
     "cd /sys/fs/cgroup; cat memory.max cpu.max 2>/dev/null || cat memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us"
@@ -270,22 +275,32 @@ SEEN_LIMITS = (
 
 @pytest.mark.docker
 def test_limits_are_kept(runner: DockerRunner, place: Workplace) -> None:
-    job = replace(place.shell_job(f"{SEEN_LIMITS}; df --output=size -B1 /dev/shm | tail -1"), limits=LIMITS)
+    job = limited(place.shell_job(f"{SEEN_LIMITS}; df --output=size -B1 /dev/shm | tail -1"), LIMITS)
     assert run(runner, job).exit_code == 0
     seen = place.log().split()
     assert (seen[0], seen[1], seen[-1]) == (str(64 << 20), "50000", str(8 << 20))
 
 
 @pytest.mark.docker
+def test_each_host_has_its_own_limits_and_variables(runner: DockerRunner, place: Workplace) -> None:
+    job = place.hosts_job(f'{SEEN_LIMITS} | head -1; echo "$WHO"')
+    first, second = job.hosts
+    larger = replace(second, limits=Limits(memory_bytes=128 << 20), environment={"WHO": "second"})
+    assert run(runner, replace(job, hosts=(replace(first, limits=LIMITS), larger))).exit_code == 0
+    assert place.log_of("algo-1").read_text() == f"{64 << 20}\n\n"
+    assert place.log_of("algo-2").read_text() == f"{128 << 20}\nsecond\n"
+
+
+@pytest.mark.docker
 def test_the_repeat_command_keeps_the_limits(runner: DockerRunner, place: Workplace) -> None:
-    line = runner.repeat_command(replace(place.shell_job(SEEN_LIMITS), limits=LIMITS))
+    line = runner.repeat_command(limited(place.shell_job(SEEN_LIMITS), LIMITS))
     done = subprocess.run(line, shell=True, capture_output=True, text=True, check=True)
     assert done.stdout.split()[:2] == [str(64 << 20), "50000"]
 
 
 @pytest.mark.docker
 def test_limits_beyond_the_machine_are_those_of_the_machine(runner: DockerRunner, place: Workplace) -> None:
-    job = replace(place.shell_job("exit 0"), limits=Limits(cpus=4096, memory_bytes=1 << 50, gpus=8))
+    job = limited(place.shell_job("exit 0"), Limits(cpus=4096, memory_bytes=1 << 50, gpus=8))
     assert run(runner, job).exit_code == 0
 
 
@@ -416,7 +431,44 @@ def test_a_log_is_written_again_to_the_byte(runner: DockerRunner, place: Workpla
 
 def test_line_breaks_that_the_engine_loses_are_put_back_stream_by_stream() -> None:
     messages = [(1, b"t1 long"), (2, b"t2 error\n"), (1, b"t1 line"), (1, b"t3 next\n"), (1, b"t4 "), (1, b"t5 end")]
-    assert b"".join(mended_lines(messages)) == b"longerror\nline\nnext\n\nend"
+    assert b"".join(whole_lines(mended_lines(messages))) == b"error\nlongline\nnext\n\nend"
+
+
+def test_a_line_that_comes_in_pieces_is_not_cut_by_the_other_stream() -> None:
+    assert list(whole_lines([(1, b"a\nSEE"), (2, b"error\n"), (1, b"N 1\n")])) == [b"a\n", b"error\n", b"SEEN 1\n"]
+
+
+def test_a_progress_bar_is_written_as_it_grows() -> None:
+    bar = [(2, b"\r10%"), (1, b"loss 1\n"), (2, b"\r20%"), (2, b"\r30%\n")]
+    assert list(whole_lines(bar)) == [b"\r", b"loss 1\n", b"10%\r", b"20%\r30%\n"]
+
+
+def test_a_line_without_an_end_is_written_in_a_pause_when_it_is_too_long_and_last() -> None:
+    dots = b"." * 200_000
+    pieces = [(1, b"wait"), (2, b"and"), None, None, (1, dots), (1, dots), (1, b"!")]
+    assert list(whole_lines(pieces)) == [b"wait", b"and", dots + dots, b"!"]
+
+
+@pytest.mark.docker
+def test_a_line_that_is_longer_than_a_write_is_whole(runner: DockerRunner, place: Workplace) -> None:
+    program = (
+        "import os, time; os.write(1, b'SEEN ' + b'x' * 9000); time.sleep(0.05); os.write(2, b'error\\n');"
+        "time.sleep(0.05); os.write(1, b' 1\\n')"
+    )
+    run(runner, place.job("python3", "-c", program))
+    assert place.log() == f"error\nSEEN {'x' * 9000} 1\n"
+
+
+@pytest.mark.docker
+def test_a_question_without_a_line_break_is_seen_while_the_job_waits(runner: DockerRunner, place: Workplace) -> None:
+    os.mkfifo(place.log_file)
+    go = place.fifo("go")
+    running = runner.prepare(place.shell_job("printf 'Go on? '; read x < /opt/ml/output/go")).start()
+    with place.log_file.open() as log:
+        assert log.read(7) == "Go on? "
+        go.write_text("yes\n")
+        assert log.read() == ""
+    running.remove()
 
 
 @pytest.mark.docker

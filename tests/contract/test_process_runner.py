@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -307,6 +308,11 @@ class TestWhatAJobSees:
         assert run(runner, place.job("python3", "-c", REACH_ITSELF, network_isolated=True)) == JobExit(exit_code=0)
         assert place.log() == "127.0.0.1\n"
 
+    @pytest.mark.parametrize("launcher", ["util-linux"])
+    def test_an_isolated_job_may_listen_at_any_port(self, runner: SandboxRunner, place: Workplace) -> None:
+        program = "import socket; socket.create_server(('127.0.0.1', 80))"
+        assert run(runner, place.job("python3", "-c", program, network_isolated=True)) == JobExit(exit_code=0), place.log()
+
     def test_it_ignores_no_signal_though_this_process_does(
         self, runner: SandboxRunner, place: Workplace, ignoring_signals: None
     ) -> None:
@@ -356,6 +362,45 @@ class TestEnds:
         assert not (place.attempt_dir / "sandbox").exists()
         assert str(place.attempt_dir) not in Path("/proc/self/mounts").read_text()
         assert str(place.attempt_dir).encode() not in b"".join(_command_lines())
+
+    @pytest.mark.parametrize("hosts", [1, 2])
+    @pytest.mark.parametrize("sign", ["log", "process", "status"])
+    def test_nothing_lives_of_a_job_that_is_taken_back_while_it_starts(
+        self, runner: SandboxRunner, place: Workplace, sign: str, hosts: int
+    ) -> None:
+        """`sign`: what is there of the sandbox when it is taken back."""
+        prepared = runner.prepare(place.hosts_job(_sleeping(place), hosts=hosts))
+        with ThreadPoolExecutor(1) as threads:
+            starting = threads.submit(prepared.start)
+            while not list((place.attempt_dir / "sandbox").glob(sign if hosts == 1 else f"host-*/{sign}")):
+                os.sched_yield()
+            prepared.remove()
+            running = starting.result()
+        ended = running.wait()
+        assert ended is not None
+        assert ended.exit_code == 137
+        assert _of_the_job(place) == []
+        assert not (place.attempt_dir / "sandbox").exists()
+
+    def test_nothing_lives_of_a_job_whose_directory_goes_while_it_starts(
+        self, runner: SandboxRunner, place: Workplace
+    ) -> None:
+        prepared = runner.prepare(place.shell_job(_sleeping(place)))
+        with ThreadPoolExecutor(1) as threads:
+            starting = threads.submit(prepared.start)
+            while not (place.attempt_dir / "sandbox" / "process").exists():
+                os.sched_yield()
+            shutil.rmtree(place.attempt_dir / "sandbox", ignore_errors=True)
+            failure = starting.exception()
+        if failure is None:
+            starting.result().remove()
+        assert _of_the_job(place) == []
+
+    def test_a_job_that_was_taken_back_does_not_start(self, runner: SandboxRunner, place: Workplace) -> None:
+        prepared = runner.prepare(place.shell_job("exit 0"))
+        prepared.remove()
+        with pytest.raises(JobFailed, match=r"^It was taken back before it started\.$"):
+            prepared.start()
 
     def test_a_program_that_only_the_kernel_refuses_ends_as_in_a_container(
         self, runner: SandboxRunner, place: Workplace
@@ -422,6 +467,19 @@ class TestRecovery:
         assert found.wait() == JobExit(exit_code=5)
         assert place.log() == "after\n"
         found.remove()
+
+    def test_a_sweep_kills_what_runs_of_this_home_and_is_not_to_be_kept(
+        self, runner: SandboxRunner, place: Workplace, tmp_path: Path, launcher: str
+    ) -> None:
+        running = runner.prepare(place.hosts_job(_sleeping(place))).start()
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        assert a_runner(elsewhere, launcher=launcher).sweep(lambda key: False) == 0
+        assert runner.sweep(lambda key: key == place.key()) == 0
+        assert runner.find(place.key()) is not None
+        assert runner.sweep(lambda key: False) == 2
+        assert _of_the_job(place) == []
+        running.remove()
 
     def test_a_job_that_died_with_the_machine_is_not_found(self, runner: SandboxRunner, place: Workplace) -> None:
         running = runner.prepare(place.shell_job("exit 0")).start()
@@ -505,6 +563,16 @@ def _start_and_die(home: Path, launcher: str) -> None:
     script = "echo x > /opt/ml/output/ready; read x < /opt/ml/output/go; echo after; exit 5"
     a_runner(home, launcher=launcher).prepare(place.shell_job(script)).start()
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _sleeping(place: Workplace) -> str:
+    """A script that never ends, by which `_of_the_job` knows it."""
+    return f"while sleep 600; do : {place.execution_id}; done"
+
+
+def _of_the_job(place: Workplace) -> list[bytes]:
+    """The command lines of what is left of a job that runs `_sleeping`."""
+    return [line for line in _command_lines() if place.execution_id.encode() in line]
 
 
 def _command_lines() -> list[bytes]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from localpipe.core.ports import Runner
+    from localpipe.runners.docker import ImageNames
 
 NO_ENGINE = {"DOCKER_HOST": "unix:///no/such/engine.sock"}
 WHO = "id -u; id -g; echo $HOME $PWD; touch /made-here ~/made-there; stat -c %u:%g /made-here /etc/passwd"
@@ -38,10 +39,12 @@ def a_runner(
     cache: Path,
     environment: Mapping[str, str] = os.environ,
     *,
+    names: ImageNames = IMAGES,
+    archives: bool = False,
     say: Callable[[str], None] = print,
     search_path: str | None = None,
 ) -> SandboxRunner:
-    images = ExportedImages(cache=cache, names=IMAGES, environment=environment, say=say)
+    images = ExportedImages(cache=cache, names=names, archives=archives, environment=environment, say=say)
     return SandboxRunner(images, attempt_dir_of=attempt_dirs(home), work_dir=home, search_path=search_path)
 
 
@@ -191,19 +194,51 @@ class TestExport:
         with pytest.raises(ImageMissing, match="never-seen:1"):
             a_runner(tmp_path, cache, NO_ENGINE).prepare(place.shell_job("exit 0", image_uri="never-seen:1"))
 
-    def test_a_sweep_removes_what_is_unused_and_of_an_image_that_is_gone(
+    def test_tidying_removes_what_is_unused_and_of_an_image_that_is_gone(
         self, tmp_path: Path, engine: docker.APIClient
     ) -> None:
         cache = RootCache(tmp_path / "cache")
         there, gone, fresh = engine.inspect_image(BASE_IMAGE)["Id"], f"sha256:{'0' * 64}", f"sha256:{'1' * 64}"
         for image_id in (there, gone, fresh):
-            cache.add(KnownImage(name="some:1", image_id=image_id, config={}), [bytes(1024)])
+            cache.add(KnownImage(name="some:1", image_id=image_id, config={}), [[bytes(1024)]])
         for image_id in (there, gone):
             os.utime(cache.directory / image_id.removeprefix("sha256:"), (0, 0))
-        a_runner(tmp_path, cache.directory, NO_ENGINE).sweep(lambda key: False)
-        assert len(list(cache.directory.iterdir())) == 3
-        a_runner(tmp_path, cache.directory).sweep(lambda key: False)
-        assert {f"sha256:{path.name}" for path in cache.directory.iterdir()} == {there, fresh}
+        a_runner(tmp_path, cache.directory, NO_ENGINE).tidy()
+        assert len([path for path in cache.directory.iterdir() if path.is_dir()]) == 3
+        a_runner(tmp_path, cache.directory).tidy()
+        assert {f"sha256:{path.name}" for path in cache.directory.iterdir() if path.is_dir()} == {there, fresh}
+
+    @pytest.mark.parametrize("ends_it", ["tidy", "ensure_image"])
+    def test_a_container_that_a_killed_export_left_is_removed(
+        self, tmp_path: Path, engine: docker.APIClient, ends_it: str
+    ) -> None:
+        cache = tmp_path / "cache"
+        cache.mkdir()
+        left = engine.create_container(BASE_IMAGE, ["x"], labels={"localpipe.export": str(cache)})["Id"]
+        runner = a_runner(tmp_path, cache)
+        with RootCache(cache).alone():
+            runner.tidy()  # one that is at it is left alone
+        assert engine.inspect_container(left)
+        runner.tidy() if ends_it == "tidy" else runner.ensure_image(BASE_IMAGE)
+        assert engine.containers(all=True, filters={"label": f"localpipe.export={cache}"}) == []
+
+    def test_tidying_leaves_the_root_that_a_running_job_stands_on(
+        self, place: Workplace, tmp_path: Path, engine: docker.APIClient
+    ) -> None:
+        cache, name = tmp_path / "cache", built_image(engine, "sandbox-gone", "RUN echo x >/made")
+        runner, ready, go = a_runner(tmp_path, cache), place.fifo("ready"), place.fifo("go")
+        script = "echo x > /opt/ml/output/ready; read x < /opt/ml/output/go; cat /made"
+        running = runner.prepare(place.shell_job(script, image_uri=name)).start()
+        ready.read_text()
+        engine.remove_image(name, force=True)
+        (root,) = (path for path in cache.iterdir() if path.is_dir())
+        os.utime(root, (0, 0))
+        runner.tidy()
+        go.write_text("now\n")
+        assert (running.wait(), place.log()) == (JobExit(exit_code=0), "x\n")
+        running.remove()
+        runner.tidy()
+        assert not root.exists()
 
     def test_without_engine_and_image_it_cannot_be_used(self, tmp_path: Path) -> None:
         found = a_runner(tmp_path, tmp_path / "empty", NO_ENGINE).check()
@@ -214,6 +249,50 @@ class TestExport:
     def test_without_bubblewrap_it_cannot_be_used(self, tmp_path: Path, cache: Path) -> None:
         runner = a_runner(tmp_path, cache, search_path=a_search_path(tmp_path, "util-linux"))
         assert runner.check().reason == "The sandbox runner needs `bwrap` of bubblewrap, which is not installed."
+
+
+class TestArchive:
+    """An image that an engine saved, without the engine."""
+
+    @pytest.fixture
+    def archive(self, tmp_path: Path, engine: docker.APIClient) -> Path:
+        lines = ("RUN echo one >/first; echo one >/second", "RUN rm /first; echo two >/second", 'CMD ["cat", "/second"]')
+        name = built_image(engine, "sandbox-archive", *lines, "ENV COLOR=red")
+        path = tmp_path / "image.tar"
+        with path.open("wb") as file:
+            file.writelines(engine.get_image(name))
+        return path
+
+    @pytest.fixture
+    def of_archive(self, tmp_path: Path, archive: Path) -> SandboxRunner:
+        names = replace(IMAGES, candidates=lambda uri: (f"oci:{archive}",))
+        return a_runner(tmp_path, tmp_path / "cache", NO_ENGINE, names=names, archives=True)
+
+    def test_a_job_runs_in_an_archives_image(self, of_archive: SandboxRunner, place: Workplace, archive: Path) -> None:
+        assert of_archive.check().usable
+        assert of_archive.image("mine:1").local == f"oci:{archive}"
+        job = replace(place.shell_job("", image_uri="mine:1"), entrypoint=None, arguments=None)
+        assert run(of_archive, job) == JobExit(exit_code=0)
+        assert run(of_archive, place.shell_job("echo $COLOR; test ! -e /first", image_uri="mine:1")) == JobExit(exit_code=0)
+        assert place.log() == "two\nred\n"
+
+    def test_tidying_removes_it_once_the_archive_is_gone(
+        self, of_archive: SandboxRunner, archive: Path, tmp_path: Path
+    ) -> None:
+        of_archive.ensure_image("mine:1")
+        (unpacked,) = (path for path in (tmp_path / "cache").iterdir() if path.is_dir())
+        os.utime(unpacked, (0, 0))
+        of_archive.tidy()
+        assert unpacked.exists()
+        archive.unlink()
+        of_archive.tidy()
+        assert not unpacked.exists()
+
+    def test_an_archive_that_is_not_there_is_missing(self, of_archive: SandboxRunner, archive: Path) -> None:
+        archive.unlink()
+        status = of_archive.image("mine:1")
+        where = f"[images] in localpipe.toml maps it to the archive {archive}"
+        assert (status.local, status.reason) == (None, f"{where}, and it cannot be read: No such file or directory.")
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user; the tests above run as this one")

@@ -66,6 +66,48 @@ class StoreContract:
         assert not file.exists()
         assert other.stat().st_mtime == 1
 
+    def test_a_directory_is_put_as_a_whole(self, store: ObjectStore, tmp_path: Path) -> None:
+        directory = filled(tmp_path / "out", "a.csv", "sub/b")
+        (directory / "empty/er").mkdir(parents=True)
+        (directory / "a.csv").chmod(0o600)
+        os.utime(directory / "a.csv", (1, 1))
+        assert store.put_directory(uri("x/y//z/"), directory)
+        assert not directory.exists()
+        assert {key: content(store, key) for key in keys(store)} == {"x/y//z/a.csv": b"a.csv", "x/y//z/sub/b": b"sub/b"}
+        for info in store.list(uri("x")):
+            assert abs(info.modified_at - time.time()) < 60
+            assert info.path.stat().st_mode & 0o777 == 0o644
+            store.delete(info.uri)
+        assert keys(store) == []
+
+    @pytest.mark.parametrize("name", ["line\nfeed", "50%%", "b" * 200 + "/" + "c" * 200 + "/" + "d" * 200 + "/" + "e" * 200])
+    def test_a_directory_with_a_name_that_is_no_key_as_it_stands_is_left(
+        self, store: ObjectStore, tmp_path: Path, name: str
+    ) -> None:
+        directory = filled(tmp_path / "out", "a", name)
+        assert not store.put_directory(uri(f"{'p' * 250}/"), directory)
+        assert (directory / name).exists()
+        assert keys(store) == []
+
+    def test_a_directory_with_more_than_files_of_its_own_is_left(self, store: ObjectStore, tmp_path: Path) -> None:
+        linked, shared, piped = (filled(tmp_path / name, "a") for name in ("linked", "shared", "piped"))
+        (linked / "link").symlink_to("a")
+        os.link(shared / "a", tmp_path / "other")
+        os.mkfifo(piped / "fifo")
+        assert [store.put_directory(uri("out/"), directory) for directory in (linked, shared, piped)] == [False] * 3
+        assert keys(store) == []
+
+    def test_a_directory_does_not_take_the_place_of_objects(self, store: ObjectStore, tmp_path: Path) -> None:
+        for taken, prefix in (("p/before", "p/"), ("q", "q/"), ("r", "")):
+            store.put(uri(taken), b"before")
+            assert not store.put_directory(uri(prefix), filled(tmp_path / taken, "a"))
+        assert keys(store) == ["p/before", "q", "r"]
+
+    def test_a_directory_of_no_files_is_nothing(self, store: ObjectStore, tmp_path: Path) -> None:
+        (tmp_path / "out/empty").mkdir(parents=True)
+        assert store.put_directory(uri("out/"), tmp_path / "out")
+        assert keys(store) == []
+
     def test_a_link_is_copied_as_what_it_points_to(self, store: ObjectStore, tmp_path: Path) -> None:
         (tmp_path / "file").write_bytes(b"there")
         (tmp_path / "link").symlink_to(tmp_path / "file")
@@ -196,6 +238,7 @@ class StoreContract:
         context = multiprocessing.get_context("spawn")
         workers = [context.Process(target=put_and_delete, args=(store, f"shared/dir/{name}")) for name in "ab"]
         workers.append(context.Process(target=put_and_delete, args=(store, "shared/dir")))
+        workers.append(context.Process(target=put_directory_and_delete, args=(store, "shared/dir/", "c")))
         for worker in workers:
             worker.start()
         while any(worker.is_alive() for worker in workers):
@@ -203,7 +246,7 @@ class StoreContract:
                 assert info.size == len(info.uri.key)
         for worker in workers:
             worker.join()
-        assert [worker.exitcode for worker in workers] == [0, 0, 0]
+        assert [worker.exitcode for worker in workers] == [0, 0, 0, 0]
         assert keys(store) == ["shared/dir", "shared/dir/a", "shared/dir/b"]
 
     def test_processes_that_need_the_same_name_for_objects_and_directories(self, store: ObjectStore) -> None:
@@ -217,6 +260,28 @@ class StoreContract:
         for worker in workers:
             worker.join()
         assert [worker.exitcode for worker in workers] == [0, 0, 0]
+
+
+def filled(directory: Path, *names: str) -> Path:
+    """A directory of files that hold their names."""
+    for name in names:
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(name)
+    return directory
+
+
+def put_directory_and_delete(store: ObjectStore, prefix: str, name: str) -> None:
+    key = prefix + name
+    for _ in range(ROUNDS):
+        directory = store.scratch_dir() / name
+        directory.mkdir()
+        (directory / name).write_text(key)
+        if not store.put_directory(uri(prefix), directory):
+            store.put(uri(key), directory / name, move=True)
+            directory.rmdir()
+        assert content(store, key) == key.encode()
+        store.delete(uri(key))
+        assert store.head(uri(key)) is None
 
 
 def put_and_delete(store: ObjectStore, key: str) -> None:

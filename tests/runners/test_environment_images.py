@@ -1,18 +1,26 @@
 from __future__ import annotations
 
+import os
+import shutil
+import time
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import pytest
 
+from localpipe.core.environment_status import EnvironmentStatus
 from localpipe.core.jobspec import StagedJob
 from localpipe.core.names import AttemptKey
 from localpipe.core.ports import Availability
 from localpipe.errors import JobFailed
 from localpipe.runners._sandbox_check import Ability
 from localpipe.runners._sandbox_interpreter import Interpreter
-from localpipe.runners._sandbox_plan import Bind, Layer
-from localpipe.runners.environment_images import EnvironmentImages, EnvironmentStatus, environment_image
-from localpipe.runners.machine_root import MachineRoot
+from localpipe.runners._sandbox_plan import Bind, Layer, RootFileSystem
+from localpipe.runners.environment_images import EnvironmentImages, environment_image
+from localpipe.runners.machine_root import MachineRoot, clean_roots, touch_root
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 USR = PurePosixPath("/usr")
 
@@ -56,6 +64,36 @@ def images(tmp_path: Path) -> EnvironmentImages:
     )
 
 
+class CountedEnvironments:
+    """Makes one environment at a place whenever it is asked for and is not there."""
+
+    def __init__(self, venv: Path) -> None:
+        self.looks = 0
+        self._venv = venv
+
+    def environment(self, image_uri: str) -> EnvironmentStatus:
+        self.looks += 1
+        return EnvironmentStatus(image_uri=image_uri, path=self._venv, ready=self._venv.exists())
+
+    def ensure(self, image_uri: str, say: Callable[[str], None]) -> Path:
+        say(f"making what serves {image_uri}")
+        (self._venv / "bin").mkdir(parents=True)
+        (self._venv / "bin" / "python").symlink_to("/usr/bin/python3.99")
+        return self._venv
+
+
+def test_an_environment_is_looked_up_once_and_again_when_it_is_gone(tmp_path: Path) -> None:
+    environments, said = CountedEnvironments(tmp_path / "venv"), list[str]()
+    images = EnvironmentImages(
+        machine=a_machine(tmp_path), roots_dir=tmp_path / "roots", environments=environments, environment={}, say=said.append
+    )
+    assert images.image("mine:1") == images.image("mine:1")
+    assert environments.looks == 1
+    shutil.rmtree(tmp_path / "venv")
+    images.image("mine:1")
+    assert (environments.looks, said) == (2, ["making what serves mine:1"] * 2)
+
+
 def test_an_environment_is_a_layer_with_its_programs_first(tmp_path: Path) -> None:
     venv, python = Path("/home/me/venv"), Bind(Path("/opt/python"), PurePosixPath("/opt/python"))
     link = PurePosixPath("/home/me/.local/bin/python3")
@@ -84,6 +122,20 @@ def test_the_tree_of_a_root_is_made_once_and_anew_for_other_content(tmp_path: Pa
     assert first == again
     assert first.below != other.below
     assert sorted((tmp_path / "roots").iterdir()) == sorted([first.below, other.below])
+
+
+def test_a_tree_goes_when_nobody_used_it_for_longer_than_a_job_may_run(tmp_path: Path) -> None:
+    machine, roots = a_machine(tmp_path), tmp_path / "roots"
+    clean_roots(roots)
+    used, unused = (machine.beside((PurePosixPath(name),), {}).made(roots).below for name in ("/opt/used", "/opt/unused"))
+    half_made = roots / ".making-x"
+    half_made.mkdir()
+    for tree in (used, unused, half_made):
+        os.utime(tree, (time.time() - 31 * 86_400,) * 2)
+    machine.beside((PurePosixPath("/opt/used"),), {}).made(roots)
+    clean_roots(roots)
+    assert list(roots.iterdir()) == [used]
+    assert not touch_root(RootFileSystem(below=unused))
 
 
 @pytest.mark.parametrize(

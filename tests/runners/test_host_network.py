@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import socket
+import sys
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from subprocess import run
+from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired, run
 
 import pytest
 
@@ -84,3 +86,23 @@ def test_what_keeps_a_network_from_being_made_is_told() -> None:
         HostNetwork({"algo-1": "no address"}, 0)
     assert str(failed.value).startswith("The network of the hosts could not be made: ")
     assert "no address" in str(failed.value)
+
+
+def test_carrying_goes_on_after_a_connection_that_could_not_be_accepted() -> None:
+    """Here accepting times out at once, as it fails while too many files are open."""
+    program = (
+        "import socket; from localpipe.runners._network_keeper import _carry\n"
+        "listener = socket.create_server(('127.0.0.2', 0)); listener.settimeout(0.001)\n"
+        "port = listener.getsockname()[1]\n"
+        "behind = socket.create_server(('127.0.0.1', port)); print(port, flush=True)\n"
+        "_carry(listener, port)"
+    )
+    with Popen([sys.executable, "-c", program], stdout=PIPE, stderr=DEVNULL, text=True) as carrying:
+        try:
+            assert carrying.stdout is not None
+            port = int(carrying.stdout.readline())
+            with pytest.raises(TimeoutExpired):  # it goes on
+                carrying.wait(timeout=0.3)
+            socket.create_connection(("127.0.0.2", port), timeout=5).close()
+        finally:
+            carrying.kill()

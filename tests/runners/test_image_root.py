@@ -1,18 +1,25 @@
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import stat
 import tarfile
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import pytest
 
 from localpipe.errors import JobFailed
 from localpipe.runners._image_root import ImageConfig, parse_config, unpack, user_of
-from localpipe.runners._root_cache import KnownImage, RootCache
+from localpipe.runners._root_cache import KnownImage, RootCache, UnusedRoot
 from localpipe.runners._sandbox_plan import User
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 IMAGE = KnownImage(name="mine:1", image_id="sha256:abc", config={"Cmd": ["sh"]})
 
@@ -51,12 +58,12 @@ def test_a_file_system_becomes_the_users_own(tmp_path: Path) -> None:
         ("dev/disk", {"type": tarfile.BLKTYPE, "devmajor": 8}, b""),
         ("run/pipe", {"type": tarfile.FIFOTYPE, "mode": 0o600}, b""),
     )
-    unpack(pieces, tmp_path)
+    unpack([pieces], tmp_path)
     tool = tmp_path / "usr/bin/tool"
     assert (tool.read_bytes(), tool.stat().st_mtime, tool.stat().st_uid) == (b"#!" * 1000, 1_000_000, os.getuid())
     assert tool.stat().st_ino == (tmp_path / "usr/bin/same").stat().st_ino
     assert [stat.S_IMODE(path.stat().st_mode) for path in (tool, tmp_path / "usr", tmp_path / "shadow")] == [
-        *(0o4755, 0o755, 0o600),
+        *(0o755, 0o755, 0o600),
     ]
     assert [(tmp_path / name).readlink() for name in ("bin", "etc")] == [Path("usr/bin"), Path("/host/etc")]
     assert list((tmp_path / "dev").iterdir()) == []
@@ -77,6 +84,15 @@ def test_a_file_system_becomes_the_users_own(tmp_path: Path) -> None:
             [("evil", {"type": tarfile.LNKTYPE, "linkname": "../secret"}, b"")],
             "The image's archive holds '../secret', which leads out of it.",
         ),
+        (
+            [("evil", {"type": tarfile.LNKTYPE, "linkname": "missing"}, b"")],
+            "The image's archive holds evil as a link to missing: No such file or directory.",
+        ),
+        (
+            [("n" * 300, {}, b"x")],
+            f"The image's archive holds '{'n' * 300}', which cannot be made: File name too long.",
+        ),
+        ([(".wh...", {}, b"")], "The image's archive holds '.wh...', which leads out of it."),
     ],
 )
 def test_nothing_is_written_or_linked_outside(
@@ -85,9 +101,58 @@ def test_nothing_is_written_or_linked_outside(
     (tmp_path / "secret").write_text("mine")
     (tmp_path / "root").mkdir()
     with pytest.raises(JobFailed) as failed:
-        unpack(an_archive(*members), tmp_path / "root")
+        unpack([an_archive(*members)], tmp_path / "root")
     assert str(failed.value) == why
     assert sorted(path.name for path in tmp_path.iterdir()) == ["root", "secret"]
+
+
+def test_a_layer_hides_what_is_below_it_and_nothing_of_its_own(tmp_path: Path) -> None:
+    below = an_archive(
+        *(a_directory(name) for name in ("gone", "opaque/deep", "file", "kept")),
+        *((name, {}, b"old") for name in ("gone/x", "opaque/x", "opaque/deep/x", "file/x", "kept/x", "link", "single")),
+    )
+    above = an_archive(
+        ("opaque/deep/y", {}, b"new"),
+        ("opaque/.wh..wh..opq", {}, b""),
+        (".wh.gone", {}, b""),
+        ("kept/.wh.x", {}, b""),
+        ("kept/x/y", {}, b"new"),
+        (".wh..wh.plnk", {}, b""),
+        ("file", {}, b"new"),
+        a_link("link", "kept"),
+        ("same", {"type": tarfile.LNKTYPE, "linkname": "single"}, b""),
+        a_directory("kept", 0o700),
+    )
+    unpack([below, above], tmp_path)
+    made = {str(path.relative_to(tmp_path)): path for path in sorted(tmp_path.rglob("*"))}
+    assert list(made) == [
+        "file",
+        "kept",
+        "kept/x",
+        "kept/x/y",
+        "link",
+        "opaque",
+        "opaque/deep",
+        "opaque/deep/y",
+        "same",
+        "single",
+    ]
+    assert (made["file"].read_text(), made["same"].read_text(), made["link"].readlink()) == ("new", "old", Path("kept"))
+    assert stat.S_IMODE(made["kept"].stat().st_mode) == 0o700
+
+
+def test_a_layer_may_be_packed_by_gzip(tmp_path: Path) -> None:
+    unpack([[gzip.compress(b"".join(an_archive(("file", {}, b"x"))))]], tmp_path)
+    assert (tmp_path / "file").read_bytes() == b"x"
+
+
+def test_a_directory_in_place_of_a_link_does_not_touch_what_the_link_names(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir(mode=0o700)
+    (tmp_path / "root").mkdir()
+    unpack([an_archive(a_link("a", str(outside)), a_directory("a", 0o777), ("a/x", {}, b"x"))], tmp_path / "root")
+    assert (stat.S_IMODE(outside.stat().st_mode), list(outside.iterdir())) == (0o700, [])
+    assert (tmp_path / "root/a/x").read_bytes() == b"x"
 
 
 def test_what_an_image_sets_is_read() -> None:
@@ -138,7 +203,7 @@ def test_a_name_that_the_image_does_not_have_is_refused(tmp_path: Path, text: st
 def test_a_cached_root_is_found_by_any_of_its_names(tmp_path: Path) -> None:
     cache = RootCache(tmp_path / "cache")
     assert (cache.is_empty(), cache.root_of(IMAGE), cache.find(["mine:1"])) == (True, None, None)
-    root = cache.add(IMAGE, an_archive(("file", {}, b"x")))
+    root = cache.add(IMAGE, [an_archive(("file", {}, b"x"))])
     assert (root / "file").read_bytes() == b"x"
     other = KnownImage(name="other:2", image_id="sha256:abc", config={"Cmd": ["sh"]})
     assert cache.root_of(other) == root
@@ -150,7 +215,7 @@ def test_of_two_images_of_one_name_the_last_used_is_found(tmp_path: Path) -> Non
     cache = RootCache(tmp_path)
     newer = KnownImage(name="mine:1", image_id="sha256:def", config={})
     for age, image in ((50, newer), (100, IMAGE)):
-        cache.add(image, an_archive())
+        cache.add(image, [an_archive()])
         os.utime(tmp_path / image.key, (time.time() - age,) * 2)
     assert cache.find(["mine:1"]) == newer
     cache.root_of(IMAGE)
@@ -158,14 +223,88 @@ def test_of_two_images_of_one_name_the_last_used_is_found(tmp_path: Path) -> Non
 
 
 def test_an_archive_that_ends_too_early_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(JobFailed, match=r"^The image's archive cannot be read: "):
-        RootCache(tmp_path).add(IMAGE, an_archive(("file", {}, b"x" * 5000))[:3])
+    what = rf"^The image mine:1 could not be unpacked below {tmp_path}\. The image's archive cannot be read: "
+    with pytest.raises(JobFailed, match=what):
+        RootCache(tmp_path).add(IMAGE, [an_archive(("file", {}, b"x" * 5000))[:3]])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_was_not_used_for_a_day_is_told(tmp_path: Path) -> None:
     cache = RootCache(tmp_path)
-    cache.add(IMAGE, an_archive())
+    cache.add(IMAGE, [an_archive()])
     assert cache.unused() == []
     os.utime(tmp_path / "abc", (time.time() - 90_000,) * 2)
-    assert cache.unused() == [tmp_path / "abc"]
+    (tmp_path / ".making-x").mkdir()
+    os.utime(tmp_path / ".making-x", (0, 0))
+    assert cache.unused() == [UnusedRoot(tmp_path / "abc", ("mine:1",)), UnusedRoot(tmp_path / ".making-x", ())]
+
+
+def test_a_name_that_comes_twice_is_what_came_last(tmp_path: Path) -> None:
+    members = [("a", {}, b"file"), a_directory("a"), ("a/b", {}, b"1"), ("a/b", {}, b"2"), a_link("c", "a"), ("c", {}, b"3")]
+    unpack([an_archive(*members)], tmp_path)
+    assert ((tmp_path / "a/b").read_bytes(), (tmp_path / "c").read_bytes()) == (b"2", b"3")
+
+
+def test_trouble_of_a_connection_is_not_taken_for_the_images(tmp_path: Path) -> None:
+    def broken_off() -> Iterator[bytes]:
+        yield from an_archive(("file", {}, b"x" * 50_000))[:9]
+        raise OSError("the engine is gone")
+
+    with pytest.raises(OSError, match=r"^the engine is gone$"):
+        unpack([broken_off()], tmp_path)
+
+
+def test_a_cached_root_is_for_its_user_alone(tmp_path: Path) -> None:
+    root = RootCache(tmp_path).add(IMAGE, [an_archive(a_directory("tmp", 0o1777))])
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (root.parent, root / "tmp")] == [0o700, 0o1777]
+
+
+def test_what_an_interrupted_removal_left_counts_as_absent_and_is_made_anew(tmp_path: Path) -> None:
+    cache = RootCache(tmp_path)
+    (tmp_path / "abc" / "root").mkdir(parents=True)
+    assert (cache.is_empty(), cache.find(["mine:1"]), cache.root_of(IMAGE)) == (True, None, None)
+    root = cache.add(IMAGE, [an_archive(("file", {}, b"x"))])
+    assert (cache.root_of(IMAGE), (root / "file").read_bytes()) == (root, b"x")
+
+
+def test_a_removed_root_is_gone_though_another_process_removes_it_too(tmp_path: Path) -> None:
+    cache = RootCache(tmp_path)
+    cache.add(IMAGE, [an_archive()])
+    for _ in range(2):
+        cache.remove(UnusedRoot(tmp_path / "abc", ()))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_comes_and_goes_in_the_cache_disturbs_nobody(tmp_path: Path) -> None:
+    cache = RootCache(tmp_path)
+    cache.add(IMAGE, [an_archive()])
+    over = threading.Event()
+
+    def come_and_go() -> None:
+        while not over.is_set():
+            with cache.alone():
+                cache.add(KnownImage(name="other:1", image_id="sha256:def", config={}), [an_archive()])
+            cache.remove(UnusedRoot(tmp_path / "def", ()))
+
+    with ThreadPoolExecutor(1) as threads:
+        coming = threads.submit(come_and_go)
+        for _ in range(200):
+            assert cache.find(["mine:1"]) == IMAGE
+            assert cache.unused() == []
+        over.set()
+        coming.result()
+
+
+def test_one_at_a_time_adds_to_the_cache(tmp_path: Path) -> None:
+    entered = threading.Event()
+
+    def enter() -> None:
+        with RootCache(tmp_path).alone():
+            entered.set()
+
+    with ThreadPoolExecutor(1) as threads:
+        with RootCache(tmp_path).alone():
+            waiting = threads.submit(enter)
+            assert not entered.wait(0.1)
+        waiting.result()
+    assert entered.is_set()

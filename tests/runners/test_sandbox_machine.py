@@ -212,3 +212,10 @@ def test_a_locked_directory_is_removed(tmp_path: Path) -> None:
     remove_directory(tmp_path / "sandbox")
     remove_directory(tmp_path / "sandbox")
     assert not (tmp_path / "sandbox").exists()
+
+
+def test_the_machines_pip_settings_are_not_shown(tmp_path: Path) -> None:
+    """They may hold a login, and would go past the index that jobs are served."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/pip.conf").write_text("[global]\nindex-url = https://me:secret@packages.example/simple\n")
+    assert b"secret" not in b"".join(machine_root(tmp_path).files.values())

@@ -1,15 +1,11 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-import pytest
-
 from localpipe.core.jobspec import Access, Mount, StagedHost, StagedJob
 from localpipe.core.names import AttemptKey
-from localpipe.runners._sandbox_directory import make_directory
 from localpipe.runners._sandbox_plan import (
     Bind,
     Layer,
@@ -22,13 +18,9 @@ from localpipe.runners._sandbox_plan import (
     enter_line,
     launch_line,
     options_file,
-    pasteable_line,
     plan_sandbox,
-    repeated,
 )
 
-SHOW_WORDS = 'printf %s "$0"; exit 3'
-SHOW_FILES = "find . | sort; find . -type l -exec readlink {} +; find . -type f -exec cat {} +"
 TOOLS = Tools(bwrap="/usr/bin/bwrap", unshare="/usr/bin/unshare")
 VENV = Path("/home/me/.cache/localpipe/venv")
 PYTHON = Bind(Path("/opt/python"), PurePosixPath("/opt/python"))
@@ -145,33 +137,6 @@ def test_only_layers_need_a_mount_namespace_around() -> None:
 
 def test_options_are_separated_by_zero_bytes() -> None:
     assert options_file(["--setenv", "A", "x\ny", ""]) == b"--setenv\0A\0x\ny\0\0"
-
-
-def test_the_line_to_paste_leaves_credentials_out() -> None:
-    line = pasteable_line(replace(a_plan(), environment={"AWS_SECRET_ACCESS_KEY": "hush", "SEED": "7"}), TOOLS)
-    assert "\n" not in line
-    assert "hush" not in line
-    assert "--setenv SEED 7 -- python3 run.py" in line
-
-
-def test_a_repeated_line_keeps_its_words_and_its_exit_status(tmp_path: Path) -> None:
-    line = repeated(replace(a_plan(overlays=True), directory=tmp_path / "again"), ("sh", "-c", SHOW_WORDS, "it's\n\\n 100%"))
-    done = subprocess.run(line, shell=True, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (3, "it's\n\\n 100%"), done.stderr
-    assert not (tmp_path / "again").exists()
-
-
-@pytest.mark.parametrize("overlays", [True, False])
-def test_a_repeated_line_makes_the_directory_that_a_start_finds(tmp_path: Path, *, overlays: bool) -> None:
-    (tmp_path / "below" / "locked").mkdir(parents=True)
-    (tmp_path / "below" / "link").symlink_to("/nowhere")
-    image = replace(IMAGE, root=RootFileSystem(below=tmp_path / "below"), files={PurePosixPath("/etc/x"): b"%'\0\n\xff"})
-    plan = replace(a_plan(image=image, overlays=overlays), directory=tmp_path / "again")
-    seen = subprocess.run(repeated(plan, ("sh", "-c", SHOW_FILES)), shell=True, capture_output=True, check=True).stdout
-    make_directory(plan)
-    made = subprocess.run(["sh", "-c", SHOW_FILES], cwd=plan.directory, capture_output=True, check=True).stdout
-    assert seen == made
-    assert b"%'\0\n\xff" in seen
 
 
 def test_a_program_beside_the_job_is_as_weak_as_the_job() -> None:
