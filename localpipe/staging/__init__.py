@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from localpipe.core.jobspec import InputMode, Limits
+from localpipe.core.jobspec import InputMode
 from localpipe.staging.collect import Collected, collect
 from localpipe.staging.files import delete_tree
 from localpipe.staging.pipes import refuse_pipes_elsewhere, serving_pipes
@@ -18,15 +18,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from localpipe.core.jobspec import JobEnd, JobSpec, StagedJob
+    from localpipe.core.jobspec import JobEnd, JobSpec, Limits, StagedJob
     from localpipe.core.names import AttemptKey, S3Uri
     from localpipe.core.ports import ObjectStore
+    from localpipe.errors import JobFailed
 
-__all__ = ["Collected", "Stager", "Uploads", "delete_tree"]
+__all__ = ["Collected", "Serving", "Stager", "delete_tree"]
 
 
-def _no_limits(instance_type: str) -> Limits:  # noqa: ARG001 - as the settings give them
-    return Limits()
+@dataclass(frozen=True, kw_only=True)
+class Serving:
+    """What localpipe does for a job while it runs. `trouble`: what kept it from being done to the end, known afterwards."""
+
+    uploads: Uploads
+    trouble: Callable[[], JobFailed | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +45,7 @@ class Stager:
     store: ObjectStore
     attempt_dir: Callable[[AttemptKey], Path]
     nearest_prefix: Callable[[S3Uri], str | None]
-    limits: Callable[[str], Limits] = _no_limits
+    limits: Callable[[str], Limits]
 
     def stage(
         self, spec: JobSpec, key: AttemptKey, environment: Mapping[str, str], *, anew: bool, overlays: bool
@@ -53,26 +58,30 @@ class Stager:
         """
         refuse_pipes_elsewhere(spec, sys.platform)
         described = describe(spec, key, environment, self.attempt_dir(key), overlays=overlays)
-        staged = replace(described, limits=self.limits(spec.instance_type))
+        limits = [self.limits(host.instance_type) for host in spec.hosts]
+        hosts = (replace(host, limits=limit) for host, limit in zip(described.hosts, limits, strict=True))
+        staged = replace(described, hosts=tuple(hosts))
         if anew:
             populate(spec, staged.attempt_dir, self.store, self.nearest_prefix, overlays=overlays)
         return staged
 
     @contextmanager
-    def serving(self, spec: JobSpec, staged: StagedJob, failed: Callable[[], None]) -> Iterator[Uploads]:
+    def serving(self, spec: JobSpec, staged: StagedJob, failed: Callable[[], None]) -> Iterator[Serving]:
         """What localpipe does for a job while it runs: entered before its containers start, left when they have ended.
 
         `failed` is called, from another thread, once the job cannot go on for want of it. Leaving ends all of it.
-        Raises JobFailed: on entering for inputs that are not there, on leaving if the job could not be served.
+        Raises JobFailed on entering for inputs that are not there.
         """
         uploads = Uploads(spec, staged, self.store)
-        with serving_pipes(spec, staged, self.store, self.nearest_prefix, failed), uploads.following():
-            yield uploads
+        with serving_pipes(spec, staged, self.store, self.nearest_prefix, failed) as trouble, uploads.following():
+            yield Serving(uploads=uploads, trouble=trouble)
 
     def can_go_on_serving(self, spec: JobSpec) -> bool:
         """Whether a job that ran on while localpipe was away can be served from there: what went through a FIFO is gone."""
         return all(channel.mode is not InputMode.PIPE for channel in spec.channels)
 
-    def collect(self, spec: JobSpec, staged: StagedJob, end: JobEnd, uploads: Uploads, *, now: float) -> Collected:
+    def collect(
+        self, spec: JobSpec, staged: StagedJob, end: JobEnd, uploads: Uploads, *, now: float, failed_host: str = ""
+    ) -> Collected:
         """Publish what the job wrote and read what its containers left; see `staging.collect.collect`."""
-        return collect(spec, staged, end, self.store, uploads, now=now)
+        return collect(spec, staged, end, self.store, uploads, now=now, failed_host=failed_host)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from localpipe.core.jobspec import OutputForm
 from localpipe.errors import StoreError
-from localpipe.staging import files
+from localpipe.staging import files, making
 from localpipe.staging.archive import write_archive
 from localpipe.staging.metrics import final_metrics
-from localpipe.staging.targets import AttemptLayout, overlap
+from localpipe.staging.targets import AttemptLayout, folder_of, overlap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,13 +41,22 @@ class Collected:
     property_files: Mapping[str, str] = field(default_factory=dict)
 
 
-def collect(spec: JobSpec, staged: StagedJob, end: JobEnd, store: ObjectStore, uploads: Uploads, *, now: float) -> Collected:
+def collect(
+    spec: JobSpec,
+    staged: StagedJob,
+    end: JobEnd,
+    store: ObjectStore,
+    uploads: Uploads,
+    *,
+    now: float,
+    failed_host: str = "",
+) -> Collected:
     """Publish the outputs that `end` publishes, then read what the containers left. `uploads`: what went up meanwhile.
 
-    Of several hosts the failure is that of the first one that tells one; their messages are put together
-    (containers.md 1.8). May be done again after a crash at any point and ends the same: a file is either still in the
-    working directory or in the store already, and archives are made again from files that stay. Raises JobFailed for a
-    file whose name no object can have, StoreError.
+    Of several hosts the failure is that of `failed_host`, which failed first, or else of the first one that tells one; their
+    messages are put together (containers.md 1.8). May be done again after a crash at any point and ends the same: a file is
+    either still in the working directory or in the store already, and archives are made again from files that stay. Raises
+    JobFailed for a file whose name no object can have, StoreError.
     """
     layout = AttemptLayout(staged.attempt_dir)
     roots = [layout.host(host.name).root_dir for host in spec.hosts]
@@ -56,10 +65,11 @@ def collect(spec: JobSpec, staged: StagedJob, end: JobEnd, store: ObjectStore, u
             uploads.finish(output)
         elif end in output.published_on:
             _publish(output, spec, roots, layout.outgoing_dir, store)
+    heard_first = sorted(spec.hosts, key=lambda host: host.name != failed_host)
     message = _message(roots, spec.message_file)
     exit_message = _decoded_start(message)
     return Collected(
-        failure=_failure(roots, spec.failure_file),
+        failure=_failure((layout.host(host.name).root_dir for host in heard_first), spec.failure_file),
         exit_message=exit_message,
         message_undecodable=message is not None and exit_message is None,
         metrics=final_metrics(spec.metrics, _log_lines(staged), now),
@@ -71,9 +81,9 @@ def _publish(output: OutputSpec, spec: JobSpec, roots: Sequence[Path], outgoing_
     """Upload one output of all hosts, in their order; a directory may have become a file, or be gone."""
     found = [files.resolve_inside(root, output.container_dir) for root in roots]
     sources = [source for source in found if source is not None]
-    for source in sources:
-        files.open_up(source)
     if output.form is OutputForm.TAR_GZ:
+        for source in sources:
+            files.open_up(source)
         _publish_archive(output, sources, outgoing_dir, store)
         return
     shared = any(overlap(output.container_dir, other.container_dir) for other in spec.outputs if other is not output)
@@ -82,7 +92,14 @@ def _publish(output: OutputSpec, spec: JobSpec, roots: Sequence[Path], outgoing_
 
 
 def _publish_tree(output: OutputSpec, source: Path, store: ObjectStore, *, move: bool) -> None:
-    """Upload each regular file. `move`: it leaves the working directory, so that nothing is copied or read."""
+    """Upload each regular file. `move`: it leaves the working directory, so that nothing is copied or read.
+
+    Nearly always the directory moves as a whole, and an empty one takes its place for who looks into the job later.
+    """
+    if move and source.is_dir() and store.put_directory(folder_of(output), source):
+        making.make_dirs(str(source), below=str(source.parent))
+        return
+    files.open_up(source)
     for name, path in files.named_files(source):
         store.put(files.object_of(output, name), path, move=move)
 

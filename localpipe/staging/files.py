@@ -1,12 +1,10 @@
-"""Making files: links that share a stored object's content, private copies, and reading what a container left."""
+"""Reading what a container left, whatever it left."""
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import stat
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,76 +16,6 @@ if TYPE_CHECKING:
 
     from localpipe.core.jobspec import OutputSpec
     from localpipe.core.names import S3Uri
-
-_FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file, copied when one of them is written
-_ANYONE_DIR = 0o777  # the image's user, whoever that is, may write
-_ANYONE_FILE = 0o666
-_LINK_REFUSED = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES})
-
-
-def make_dirs(path: Path, *, below: Path) -> None:
-    """Make a directory and its parents below `below`, all open to the container's user. Raises NotADirectoryError."""
-    try:
-        path.mkdir()
-    except FileExistsError:
-        if not path.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, "is a file", str(path)) from None
-        return
-    except FileNotFoundError:
-        if path == below:
-            raise
-        make_dirs(path.parent, below=below)
-        path.mkdir()
-    path.chmod(_ANYONE_DIR)
-
-
-def link(source: Path, target: Path) -> None:
-    """Make `target` show the content of `source`: a hard link, or a copy where there can be none.
-
-    Only for directories that a container cannot write to: a hard link is the stored object itself. What a symbolic link
-    leads to is shown, since the link would lead elsewhere in the container. Another user's or group's file is copied:
-    a sandbox knows one user and one group, and its root may neither read such a file nor write over it.
-    """
-    real = source.resolve() if source.is_symlink() else source
-    status = real.stat()
-    if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
-        copy(real, target)
-        return
-    try:
-        os.link(real, target)
-    except OSError as error:
-        if error.errno not in _LINK_REFUSED:
-            raise
-        copy(real, target)
-
-
-def copy(source: Path, target: Path) -> None:
-    """Make a private, writable copy that shares blocks with `source` where the file system can do that."""
-    with source.open("rb") as reading, target.open("xb") as writing:
-        cloned = _clone(reading.fileno(), writing.fileno())
-    if not cloned:
-        shutil.copyfile(source, target)
-    target.chmod(_ANYONE_FILE)
-
-
-def copy_dated(source: Path, target: Path) -> None:
-    """`copy`, which keeps the time of the last change: a file that the job leaves alone can be told from one it writes."""
-    copy(source, target)
-    status = source.stat()
-    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
-
-
-def _clone(source: int, target: int) -> bool:
-    """Share the blocks of an open file with another; False where the file system cannot."""
-    if sys.platform != "linux":
-        return False
-    import fcntl
-
-    try:
-        fcntl.ioctl(target, _FICLONE, source)
-    except OSError:
-        return False
-    return True
 
 
 def open_up(path: Path) -> None:
@@ -138,7 +66,8 @@ def named_files(path: Path) -> Iterator[tuple[str, Path]]:
     In order of the path; symbolic links are neither followed nor given.
     """
     base, found = (path.parent, [path]) if path.is_file() else (path, regular_files(path))
-    return ((file.relative_to(base).as_posix(), file) for file in found)
+    start = len(str(base)) + 1
+    return ((str(file)[start:], file) for file in found)
 
 
 def object_of(output: OutputSpec, name: str) -> S3Uri:
@@ -174,6 +103,24 @@ def resolve_inside(root: Path, container_path: PurePosixPath) -> Path | None:
             return None
         _allow(current, mode)
     return current
+
+
+def open_below(root: Path, path: Path) -> int:
+    """A descriptor to read what lies at a path below `root`, through no symbolic link. Raises OSError if there is one.
+
+    `root` is this machine's; what lies below it a container may exchange for links at any moment, so that each part of the
+    way is opened in the one before. Does not wait for the writer of a FIFO.
+    """
+    *directories, name = path.relative_to(root).parts
+    parent = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for part in directories:
+            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+            os.close(parent)
+            parent = inner
+        return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=parent)
+    finally:
+        os.close(parent)
 
 
 def leads_elsewhere(path: Path, root: Path) -> bool:

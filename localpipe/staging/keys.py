@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, TypeVar
 
 from localpipe.errors import JobFailed
@@ -20,10 +19,13 @@ _NAME_LIMIT_BYTES = 255
 
 @dataclass(frozen=True, kw_only=True)
 class ChannelFiles:
-    """What a channel's directory is to hold, relative to it: each file with its object, and all directories."""
+    """What a channel's directory is to hold: each file with its object, and all directories, itself included if not empty.
 
-    files: dict[PurePosixPath, ObjectInfo]
-    directories: frozenset[PurePosixPath]
+    Paths are relative to it and text, since there may be very many; "" is the directory itself.
+    """
+
+    files: dict[str, ObjectInfo]
+    directories: frozenset[str]
 
 
 def channel_files(channel: Channel, objects: Iterable[ObjectInfo]) -> ChannelFiles:
@@ -31,19 +33,36 @@ def channel_files(channel: Channel, objects: Iterable[ObjectInfo]) -> ChannelFil
 
     Raises JobFailed, naming the key, for an object that cannot be a file there: `..` in its key, or its place is taken.
     """
-    files: dict[PurePosixPath, ObjectInfo] = {}
-    directories: set[PurePosixPath] = set()
+    files: dict[str, ObjectInfo] = {}
+    holding: set[str] = set()
     for info in objects:
         path = _relative_path(channel, info)
         if is_folder_marker(info):
-            directories.update((path, *path.parents))
+            holding.add(path)
             continue
         if path in files and files[path].uri != info.uri:
             raise _unplaceable(channel, info, f"'{files[path].uri}' is the same file '{path}'")
         files[path] = info
-        directories.update(path.parents)
+        holding.add(parent_of(path))
+    directories = with_parents(holding)
     _check_conflicts(channel, files, directories)
-    return ChannelFiles(files=files, directories=frozenset(directories))
+    return ChannelFiles(files=files, directories=directories)
+
+
+def parent_of(path: str) -> str:
+    """The directory of a relative path, "" for one without."""
+    return path.rpartition("/")[0]
+
+
+def with_parents(directories: Iterable[str]) -> frozenset[str]:
+    """The directories and all in which they lie."""
+    found: set[str] = set()
+    for directory in directories:
+        path = directory
+        while path not in found:
+            found.add(path)
+            path = parent_of(path)
+    return frozenset(found)
 
 
 def is_folder_marker(info: ObjectInfo) -> bool:
@@ -51,7 +70,7 @@ def is_folder_marker(info: ObjectInfo) -> bool:
     return info.uri.key.endswith("/") and info.size == 0
 
 
-def _relative_path(channel: Channel, info: ObjectInfo) -> PurePosixPath:
+def _relative_path(channel: Channel, info: ObjectInfo) -> str:
     """The object's key without the directory part of the channel's prefix.
 
     A prefix that is followed by a slash in the key counts as a directory although its own last slash is missing.
@@ -61,19 +80,19 @@ def _relative_path(channel: Channel, info: ObjectInfo) -> PurePosixPath:
     if not key.startswith(folder):
         folder = prefix[: prefix.rfind("/") + 1]
     rest = key[len(folder) :]
-    parts = rest.rstrip("/").split("/") if is_folder_marker(info) else rest.split("/")
-    if rest and not all(_can_be_name(part) for part in parts):
+    path = rest.rstrip("/") if is_folder_marker(info) else rest
+    if rest and not all(map(_can_be_name, path.split("/"))):
         raise _unplaceable(channel, info, f"'{rest}' is no relative path with proper names")
     if not rest and not is_folder_marker(info):
         raise _unplaceable(channel, info, "its name would be empty")
-    return PurePosixPath(rest)
+    return path
 
 
 def _can_be_name(part: str) -> bool:
     return part not in {"", ".", ".."} and "\0" not in part and len(part.encode(errors="replace")) <= _NAME_LIMIT_BYTES
 
 
-def _check_conflicts(channel: Channel, files: dict[PurePosixPath, ObjectInfo], directories: set[PurePosixPath]) -> None:
+def _check_conflicts(channel: Channel, files: dict[str, ObjectInfo], directories: frozenset[str]) -> None:
     """Raise JobFailed if a file would have to be a directory too."""
     for path in sorted(directories & files.keys()):
         raise _unplaceable(channel, files[path], f"other objects need '{path}' as a directory")

@@ -36,11 +36,11 @@ _ANYONE = 0o666  # the image's user, whoever that is
 @contextmanager
 def serving_pipes(
     spec: JobSpec, staged: StagedJob, store: ObjectStore, nearest_prefix: NearestPrefix, failed: Callable[[], None]
-) -> Iterator[None]:
+) -> Iterator[Callable[[], JobFailed | None]]:
     """Feed the job's Pipe channels until the block is left; no thread or FIFO is left then.
 
-    `failed` is called, from another thread, when a channel cannot be fed on: the job has nothing more to read.
-    Raises what `find_lines` raises; on leaving, JobFailed if a channel could not be fed.
+    `failed` is called, from another thread, when a channel cannot be fed on: the job has nothing more to read. What is given
+    tells afterwards why the first one could not, None if all could. Raises what `find_lines` raises.
     """
     piped = [channel for channel in spec.channels if channel.mode is InputMode.PIPE]
     found = [(channel, find_lines(channel, store, nearest_prefix)) for channel in piped]
@@ -50,10 +50,7 @@ def serving_pipes(
             for channel, lines in found
             for host, content in _contents(channel, lines, staged, store)
         ]
-        yield
-    for feed in feeds:
-        if feed.error:
-            raise feed.error
+        yield lambda: next((feed.error for feed in feeds if feed.error), None)
 
 
 def refuse_pipes_elsewhere(spec: JobSpec, platform: str) -> None:
@@ -200,6 +197,15 @@ class _Feed:
             raise JobFailed(f"Input {self._channel.name!r}: '{place}' is there already and cannot be its FIFO.") from error
 
 
+def hold_fifo(parent: int, name: str) -> int:
+    """The inode of a FIFO as a descriptor. Raises FileExistsError if a container has put something else in its place."""
+    inode = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=parent)
+    if not stat.S_ISFIFO(os.fstat(inode).st_mode):
+        os.close(inode)
+        raise FileExistsError(name)
+    return inode
+
+
 class _Fifo:
     """A FIFO in a directory that a container may change: held by its inode, whatever its name comes to lead to.
 
@@ -209,10 +215,7 @@ class _Fifo:
     def __init__(self, parent: int, name: str) -> None:
         self._parent, self._name = parent, name
         os.mkfifo(name, dir_fd=parent)
-        self._inode = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=parent)
-        if not stat.S_ISFIFO(os.fstat(self._inode).st_mode):
-            os.close(self._inode)
-            raise FileExistsError(name)
+        self._inode = hold_fifo(parent, name)
         os.chmod(self._path, _ANYONE)  # noqa: PTH101 - not subject to the umask, and not to the name either
 
     @property

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from localpipe.core.jobspec import Access, Channel, InputMode, Mount, StagedHost, StagedJob
 from localpipe.errors import JobFailed
-from localpipe.staging import files
-from localpipe.staging.keys import ChannelFiles, channel_files, shard
+from localpipe.staging import files, making
+from localpipe.staging.keys import ChannelFiles, channel_files, parent_of, shard, with_parents
 from localpipe.staging.metrics import compile_metrics
 from localpipe.staging.sources import find_files, listed
 from localpipe.staging.targets import (
@@ -58,7 +59,8 @@ def describe(
 def _staged_host(spec: JobSpec, layout: HostLayout, *, overlays: bool) -> StagedHost:
     points = mount_points(spec, viewed_channels(spec, overlays=overlays))
     mounts = tuple(_mount(point, layout, overlays=overlays) for point in points)
-    return StagedHost(name=layout.name, mounts=mounts, log_file=layout.attempt.log_file(layout.name))
+    log_file = layout.attempt.log_file(layout.name)
+    return StagedHost(name=layout.name, mounts=mounts, log_file=log_file, environment=spec.hosts[0].environment)
 
 
 def _mount(point: MountPoint, layout: HostLayout, *, overlays: bool) -> Mount:
@@ -104,20 +106,18 @@ def _populate_host(
     viewed = viewed_channels(spec, overlays=overlays)
     for channel in spec.channels:
         if channel.name in viewed and not layout.view_dir(channel).exists():
-            _fill(channel.name, inputs[channel.name], layout.view_dir(channel), layout, make=files.link)
+            _fill(channel, inputs[channel.name], layout.view_dir(channel), layout, make=making.link)
     for directory in sorted(writable_dirs(spec, viewed)):
-        files.make_dirs(layout.host_path(directory), below=layout.attempt.attempt_dir)
+        making.make_dirs(str(layout.host_path(directory)), below=str(layout.attempt.attempt_dir))
     for channel in spec.channels:
         if channel.name in inputs and channel.name not in viewed:
-            _fill(channel.name, inputs[channel.name], layout.host_path(channel.container_dir), layout, make=files.copy)
+            _fill(channel, inputs[channel.name], layout.host_path(channel.container_dir), layout, make=making.copy)
     for output, content in mirrors.items():
-        _fill(output.name, content, layout.host_path(output.container_dir), layout, make=files.copy_dated)
+        _fill(output, content, layout.host_path(output.container_dir), layout, make=making.copy_dated)
     for point in mount_points(spec, viewed):
         _make_mount_point(point, layout)
     for file in spec.hosts[0].files:
-        path = layout.host_path(file.container_path)
-        path.write_text(file.text, encoding="utf-8")
-        path.chmod(0o644)
+        making.write_text(str(layout.host_path(file.container_path)), file.text)
 
 
 def _shares(channel: Channel, spec: JobSpec, content: ChannelFiles) -> dict[str, ChannelFiles]:
@@ -136,23 +136,31 @@ def _mirrored(output: OutputSpec, store: ObjectStore) -> ChannelFiles:
 
 def _share(content: ChannelFiles, index: int, count: int) -> ChannelFiles:
     own = {path: content.files[path] for path in shard(tuple(content.files), index, count)}
-    return ChannelFiles(files=own, directories=frozenset(parent for path in own for parent in path.parents))
+    return ChannelFiles(files=own, directories=with_parents(map(parent_of, own)))
 
 
 def _fill(
-    name: str, content: ChannelFiles, directory: Path, layout: HostLayout, *, make: Callable[[Path, Path], None]
+    place: Channel | OutputSpec,
+    content: ChannelFiles,
+    directory: Path,
+    layout: HostLayout,
+    *,
+    make: Callable[[str, str], None],
 ) -> None:
-    """Make the directories of an input and each of its files by `make(stored file, file)`."""
-    below = layout.attempt.attempt_dir
+    """Make the directories of what comes to a place and each of its files by `make(stored file, file)`."""
+    below = str(layout.attempt.attempt_dir)
+    base = str(directory)
     try:
-        files.make_dirs(directory, below=below)
-        for relative in sorted(content.directories):
-            files.make_dirs(directory / relative, below=below)
+        making.make_dirs(base, below=below)
+        for relative in sorted(content.directories - {""}):
+            making.make_dirs(f"{base}/{relative}", below=below)
         for relative, info in content.files.items():
-            make(info.path, directory / relative)
+            make(str(info.path), f"{base}/{relative}")
     except (FileExistsError, NotADirectoryError) as error:
+        where = os.path.normpath(place.container_dir / os.path.relpath(error.filename2 or error.filename, base))
         raise JobFailed(
-            f"Input {name!r} has an object where another input or output has its directory: {error.filename}."
+            f"Input {place.name!r} cannot be put at {where}: another input or output has its own there."
+            " Give one of them another directory."
         ) from error
 
 
@@ -164,6 +172,6 @@ def _make_mount_point(point: MountPoint, layout: HostLayout) -> None:
     inner = point.container_dir.relative_to(outer.container_dir)
     base = layout.view_dir(outer.channel) if outer.channel else layout.host_path(outer.container_dir)
     try:
-        files.make_dirs(base / inner, below=layout.attempt.attempt_dir)
+        making.make_dirs(str(base / inner), below=str(layout.attempt.attempt_dir))
     except NotADirectoryError as error:
         raise JobFailed(f"'{point.container_dir}' is a file of an input and cannot be a directory of the job.") from error

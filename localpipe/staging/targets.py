@@ -60,7 +60,7 @@ class HostLayout:
 
     def host_path(self, container_path: PurePosixPath) -> Path:
         """The host file or directory that stands for a container path."""
-        return self.root_dir / container_path.relative_to("/")
+        return Path(f"{self.root_dir}{container_path}")
 
     def view_dir(self, channel: Channel) -> Path:
         """The directory of links to a channel's objects, one for all hosts that get the same."""
@@ -84,7 +84,7 @@ def check_targets(spec: JobSpec) -> None:
     for what, path in _targets(spec):
         if not path.is_absolute() or ".." in path.parts or path.root != "/":
             raise JobFailed(f"{what}: the container path '{path}' is not an absolute path.")
-        if path in _SYSTEM or any(parent in _KERNEL for parent in path.parents):
+        if path in _SYSTEM or any(lies_in(path, kernel) for kernel in _KERNEL):
             raise JobFailed(f"{what}: the container path '{path}' belongs to the system. Use a directory below /opt/ml.")
 
 
@@ -119,7 +119,12 @@ def _shares_directory(channel: Channel, spec: JobSpec) -> bool:
 
 def overlap(one: PurePosixPath, other: PurePosixPath) -> bool:
     """Whether the directories are the same or one lies in the other."""
-    return one.is_relative_to(other) or other.is_relative_to(one)
+    return lies_in(one, other) or lies_in(other, one)
+
+
+def lies_in(path: PurePosixPath, directory: PurePosixPath) -> bool:
+    """Whether a path is the directory or below it: `is_relative_to` without its cost, which staging would pay often."""
+    return path.parts[: len(directory.parts)] == directory.parts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +144,7 @@ def mount_points(spec: JobSpec, viewed: frozenset[str]) -> tuple[MountPoint, ...
     views = {channel.container_dir: channel for channel in spec.channels if channel.name in viewed}
     points: list[MountPoint] = []
     for directory in sorted({*writable_dirs(spec, viewed), *views}):
-        inside = next((point for point in reversed(points) if directory.is_relative_to(point.container_dir)), None)
+        inside = next((point for point in reversed(points) if lies_in(directory, point.container_dir)), None)
         if directory in views or inside is None or inside.channel is not None:
             points.append(MountPoint(container_dir=directory, channel=views.get(directory), inside=inside))
     return tuple(points)

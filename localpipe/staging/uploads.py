@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import filterfalse
 from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeAlias
@@ -38,6 +38,7 @@ class Uploads:
 
     def __init__(self, spec: JobSpec, staged: StagedJob, store: ObjectStore) -> None:
         layout = AttemptLayout(staged.attempt_dir)
+        self._key = staged.key
         self._of_output = {
             output.name: [_HostOutput(output, layout.host(host.name), store) for host in spec.hosts]
             for output in spec.outputs
@@ -46,14 +47,16 @@ class Uploads:
 
     @contextmanager
     def following(self) -> Iterator[None]:
-        """Upload what changes meanwhile. Raises OSError if the machine watches no more directories."""
+        """Upload what changes meanwhile, as far as the machine tells it."""
         hosts = [each for of_hosts in self._of_output.values() for each in of_hosts]
-        if not hosts:
-            yield
-            return
-        from localpipe.staging.watch import watching  # most jobs have nothing to watch
+        with ExitStack() as stack:
+            if hosts:
+                from localpipe.staging.watch import watching  # most jobs have nothing to watch
 
-        with watching((each.directory, each.follow) for each in hosts if each.directory.is_dir()):
+                try:
+                    stack.enter_context(watching((each.directory, each.follow) for each in hosts if each.directory.is_dir()))
+                except OSError as error:
+                    _log.warning("%s: nothing is uploaded before the job ends: %s", self._key, error)
             yield
 
     def finish(self, output: OutputSpec) -> None:
@@ -131,7 +134,7 @@ class _HostOutput:
         """Copy a file into the store, as it is: the job may go on writing it."""
         if _stamp(path.lstat()) == self._known.get(name):
             return
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:
+        with os.fdopen(files.open_below(self._layout.root_dir, path), "rb") as stream:
             status = os.fstat(stream.fileno())
             if stat.S_ISREG(status.st_mode):
                 self._store.put(files.object_of(self._output, name), stream)

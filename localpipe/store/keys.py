@@ -118,7 +118,11 @@ def beside_names_of(component: str) -> tuple[str, ...]:
 
 def is_text(text: str) -> bool:
     """Whether it can be written as UTF-8, as each key can. File names read from a disk may not."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_name(component: str) -> bool:

@@ -31,6 +31,7 @@ from localpipe.store.mounts import mounts_by_bucket
 from localpipe.store.records import Record, Records
 from localpipe.store.spelling import merges_spellings, other_spelling
 from localpipe.store.tree import Found
+from localpipe.store.whole import made_ready
 from localpipe.store.writing import WritableTree
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class LocalStore:
         self._root = Path(os.path.abspath(root))  # noqa: PTH100 - `resolve` would follow links, which the user may change
         self._mounts = mounts_by_bucket(mounts)
         self._naming = EscapedNaming()
+        self._lock_file = str(self._root / _META / "lock")
         self._records = Records(self._root / _META / "records", self._place_text)
         self._merges_spellings = merges_spellings(self._root)
         self._sweep(time.time() - _SCRATCH_LIFETIME_SECONDS)
@@ -108,7 +110,7 @@ class LocalStore:
     def head(self, uri: S3Uri) -> ObjectInfo | None:
         """The object with exactly this key, or None."""
         found = self._find(uri)
-        return self._info(uri, found) if found else None
+        return self._info(uri, found, self._records.read(uri, found.status)) if found else None
 
     def list(self, prefix: S3Uri, *, start_after: str = "") -> Iterator[ObjectInfo]:
         """Objects whose key begins with `prefix.key`, in UTF-8 byte order; none if there is no such bucket."""
@@ -116,7 +118,7 @@ class LocalStore:
             for found in heapq.merge(*self._sources(prefix, start_after), key=lambda found: found.key):
                 uri = S3Uri(prefix.bucket, found.key)
                 if not self._misspelled(uri.bucket, found):
-                    yield self._info(uri, found)
+                    yield self._info(uri, found, self._records.read(uri, found.status))
 
     def open(self, uri: S3Uri) -> BinaryIO:
         """Read the object. Raises StoreError `NoSuchKey`, `NoSuchBucket`."""
@@ -147,6 +149,21 @@ class LocalStore:
             if move and isinstance(source, Path):
                 return self._put_moved(uri, source, record)
             return self._put_copy(uri, source, record)
+
+    def put_directory(self, prefix: S3Uri, directory: Path) -> bool:
+        """Put all files below a directory by renaming it. See the port."""
+        key = prefix.key[:-1]
+        if not key or self._merges_spellings or self._meets_mount(prefix):
+            return False
+        self._check_writable(S3Uri(prefix.bucket, key))
+        tree = self._tree(prefix.bucket)
+        with contextlib.suppress(OSError):  # what stands against the puts too is said by them
+            free = next(tree.scan(prefix.key), None) is None
+            if free and made_ready(str(directory), prefix.key, _OBJECT_MODE, time.time_ns()):
+                if os.listdir(directory):  # noqa: PTH208 - names are all that is wanted
+                    tree.place_directory(str(directory), key)
+                return True
+        return False
 
     def delete(self, uri: S3Uri) -> None:
         """Remove the object; one that is not there is no error. Raises StoreError `AccessDenied` (mounted)."""
@@ -196,10 +213,14 @@ class LocalStore:
         return self._root / bucket
 
     def _tree(self, bucket: str) -> WritableTree:
-        return WritableTree(str(self._bucket_dir(bucket)), self._naming, str(self._root / _META / "lock"))
+        return WritableTree(str(self._bucket_dir(bucket)), self._naming, self._lock_file)
 
     def _mount_of(self, uri: S3Uri) -> S3Mount | None:
         return next((mount for mount in self._mounts.get(uri.bucket, ()) if mount.holds(uri.key)), None)
+
+    def _meets_mount(self, prefix: S3Uri) -> bool:
+        mounts = self._mounts.get(prefix.bucket, ())
+        return any(mount.prefix.startswith(prefix.key) or mount.holds(prefix.key) for mount in mounts)
 
     def _find(self, uri: S3Uri) -> Found | None:
         if not is_text(uri.key) or len(uri.key.encode()) > KEY_LIMIT_BYTES:
@@ -224,13 +245,12 @@ class LocalStore:
         return (found for found in objects if next((mount for mount in mounts if mount.holds(found.key)), None) is source)
 
     def _misspelled(self, bucket: str, found: Found) -> bool:
-        directory = str(self._root / bucket)
-        if not self._merges_spellings or not found.path.startswith(f"{directory}/"):
+        if not self._merges_spellings:
             return False
-        return other_spelling(directory, found.path) is not None
+        directory = str(self._root / bucket)
+        return found.path.startswith(f"{directory}/") and other_spelling(directory, found.path) is not None
 
-    def _info(self, uri: S3Uri, found: Found) -> ObjectInfo:
-        record = self._records.read(uri, found.status)
+    def _info(self, uri: S3Uri, found: Found, record: Record) -> ObjectInfo:
         return ObjectInfo(
             uri=uri,
             size=found.status.st_size,
@@ -271,7 +291,8 @@ class LocalStore:
         """Rename a file of this file system to be the object. The record comes first: it says nothing of the old one."""
         tree = self._tree(uri.bucket)
         self._refuse_merging(uri)
-        file.chmod(_OBJECT_MODE)
+        if stat.S_IMODE(file.stat().st_mode) != _OBJECT_MODE:
+            file.chmod(_OBJECT_MODE)
         now = time.time_ns()
         os.utime(file, ns=(now, now))
         status = file.stat()
@@ -281,7 +302,7 @@ class LocalStore:
         path = tree.place(str(file), uri.key)
         if replaced and (record == Record() or not _same_identity(replaced.status, status)):
             self._records.forget(uri, replaced.status)
-        return self._info(uri, Found(uri.key, path, status))
+        return self._info(uri, Found(uri.key, path, status), record)
 
     def _refuse_merging(self, uri: S3Uri) -> None:
         directory = self._bucket_dir(uri.bucket)

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Mapping
 
     from localpipe.core.names import S3Uri
@@ -38,7 +38,9 @@ class Records:
         self._directory, self._place = directory, place
 
     def read(self, uri: S3Uri, status: os.stat_result) -> Record:
-        """An empty record if there is none."""
+        """An empty record if there is none; most buckets have none at all, and listing asks for each object."""
+        if not os.path.isdir(f"{self._directory}/{uri.bucket}"):  # noqa: PTH112
+            return Record()
         try:
             with open(self._file(uri, status)) as text:  # noqa: PTH123 - listing reads one per object
                 return Record(**json.load(text))

@@ -3,7 +3,7 @@
 Several processes use one directory at once. Every step below is one atomic operation of the file system, and whoever finds
 that another has changed the ground tries again:
 
-- an object appears and is replaced by a rename, so it is whole or not there;
+- an object appears and is replaced by a rename, so it is whole or not there; many may appear by one, of their directory;
 - a directory emptied by a removal is removed too; a rename that finds its directory gone makes it again;
 - an object whose name is needed for a directory moves beside it (`keys.py`). Objects move in this direction only and are
   looked for at the plain path first, so nobody misses one that moves;
@@ -13,6 +13,7 @@ that another has changed the ground tries again:
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 from typing import TYPE_CHECKING
@@ -53,6 +54,19 @@ class WritableTree(Tree):
                 return target
         raise StoreError("SlowDown", f"The object {key!r} could not be put: other processes keep removing its directory.")
 
+    def place_directory(self, source: str, key: str) -> None:
+        """Rename a directory to be all objects that begin with `key` and a slash, if there are none. Raises OSError.
+
+        It stands under the lock, since a file that is moved out of the way must not turn into this directory meanwhile.
+        """
+        components = key.split("/")
+        target = self._path(components)
+        if target is None:
+            raise NotADirectoryError(errno.ENOTDIR, "cannot exist here", key)
+        with _locked(self._lock_file):
+            self._make_parents(components, target)
+            os.rename(source, target)  # noqa: PTH104 - replaces an empty directory and nothing else
+
     def remove(self, key: str) -> None:
         """Remove the object, if it is there, and the directories that this leaves empty. Raises OSError."""
         components = key.split("/")
@@ -66,9 +80,9 @@ class WritableTree(Tree):
         plain, beside = self._path(components), self._beside(components)
         if plain is None or beside is None:
             raise StoreError("InvalidArgument", f"No object can have the key {'/'.join(components)!r} here.")
-        if os.path.isdir(plain):  # noqa: PTH112
-            return beside
-        return beside if not os.path.lexists(plain) and os.path.lexists(beside) else plain
+        if os.path.lexists(plain):
+            return beside if os.path.isdir(plain) else plain  # noqa: PTH112
+        return beside if os.path.lexists(beside) else plain
 
     def _make_parents(self, components: Sequence[str], target: str) -> None:
         """Make the directory of `target`; objects that have the name of a directory above move beside it."""

@@ -5,7 +5,7 @@ usage: killed_run.py start|resume HOME RUNNER DEFINITION POINT
 POINT is `never`; `event:N`, right after the N-th fact is in the journal; or, with effects done and no fact of them yet:
 `started:N`, after the N-th job has started; `ended:N`, after the N-th job has ended and before its outputs are collected;
 `removing:N`, before the N-th job's containers are removed; `listed:N`, in the staging of a job, before the N-th listing of a
-channel's objects; `stored:N`, after the N-th object was put, by a job or while its outputs are published.
+channel's objects; `stored:N`, after the N-th object or whole directory was put, by a job or while its outputs are published.
 """
 
 from __future__ import annotations
@@ -88,6 +88,12 @@ class WatchedStore:
     def put(self, uri: S3Uri, source: BinaryIO | bytes | Path, **options: Any) -> ObjectInfo:
         put = self._inner.put(uri, source, **options)
         self._death.reached("stored")
+        return put
+
+    def put_directory(self, prefix: S3Uri, directory: Path) -> bool:
+        put = self._inner.put_directory(prefix, directory)
+        if put:
+            self._death.reached("stored")
         return put
 
 

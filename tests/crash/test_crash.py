@@ -144,6 +144,7 @@ def opened(directory: Path, runner: str) -> Home:
     home = Home(load_settings({"home": str(directory), "runner": runner}, {}, directory.parent))
     home.store.create_bucket("ran")
     home.store.put(S3Uri("code", "job.py"), JOB.encode())
+    home.store.put(S3Uri("bucket", "Beside/out/earlier.txt"), b"")  # so this output is put file by file, the others whole
     return home
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from localpipe.core.jobspec import Channel, HostSpec, InputMode, JobKind, JobSpec, OutputForm, OutputSpec
+from localpipe.core.jobspec import Channel, HostSpec, InputMode, JobKind, JobSpec, Limits, OutputForm, OutputSpec
 from localpipe.core.names import AttemptKey, S3Uri
 from localpipe.staging import Stager
 
@@ -32,7 +32,6 @@ SPEC = JobSpec(
     environment={},
     max_runtime_seconds=60,
     network_isolated=False,
-    instance_type="ml.m5.large",
     job_name="job",
     job_arn="arn",
 )
@@ -99,6 +98,7 @@ class Bench:
             store=self.store,
             attempt_dir=lambda key: self.directory / "runs" / key.step / str(key.attempt),
             nearest_prefix=lambda uri: f"near {uri}",
+            limits=lambda _: Limits(),
         )
 
     def put(self, objects: Mapping[str, str]) -> None:
@@ -121,8 +121,8 @@ class Bench:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         return path
 
-    def collect(self, spec: JobSpec, end: JobEnd, now: float = 100.0) -> Collected:
+    def collect(self, spec: JobSpec, end: JobEnd, now: float = 100.0, failed_host: str = "") -> Collected:
         staged = self.stager.stage(spec, KEY, {}, anew=False, overlays=False)
-        with self.stager.serving(spec, staged, lambda: None) as uploads:
+        with self.stager.serving(spec, staged, lambda: None) as serving:
             pass
-        return self.stager.collect(spec, staged, end, uploads, now=now)
+        return self.stager.collect(spec, staged, end, serving.uploads, now=now, failed_host=failed_host)

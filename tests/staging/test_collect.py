@@ -9,12 +9,12 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import pytest
-from staging_bench import KEY, SPEC, TWO_HOSTS, a_channel, an_output, files, tree
+from staging_bench import KEY, SPEC, TWO_HOSTS, a_channel, an_output, files
 
 from localpipe.core.jobspec import HostSpec, JobEnd, MetricDatum, MetricDefinition, OutputForm, PropertyFileSpec
 from localpipe.core.names import S3Uri
 from localpipe.errors import JobFailed
-from localpipe.staging import Stager, Uploads
+from localpipe.staging.uploads import Uploads
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +56,25 @@ def test_each_file_below_an_output_becomes_an_object(bench: Bench) -> None:
     assert bench.objects() == {"run/out/a.csv": "A", "run/out/sub/dir/b ü.csv": "B"}
 
 
+def test_an_output_that_is_collected_is_an_empty_directory_afterwards(bench: Bench) -> None:
+    """A shell over what the job left mounts it."""
+    spec = staged_spec(bench, an_output("/opt/ml/out", "s3://b/run/out"))
+    bench.write("/opt/ml/out/sub/a.csv", "A")
+    bench.collect(spec, COMPLETED)
+    assert list((bench.root / "opt/ml/out").iterdir()) == []
+    bench.collect(spec, COMPLETED)
+    assert bench.objects() == {"run/out/sub/a.csv": "A"}
+
+
+def test_an_output_joins_the_objects_that_lie_under_its_prefix(bench: Bench) -> None:
+    bench.put({"run/out/a.csv": "before", "run/out/b.csv": "before"})
+    spec = staged_spec(bench, an_output("/opt/ml/out", "s3://b/run/out"))
+    bench.write("/opt/ml/out/a.csv", "A")
+    bench.write("/opt/ml/out/sub/c.csv", "C")
+    bench.collect(spec, COMPLETED)
+    assert bench.objects() == {"run/out/a.csv": "A", "run/out/b.csv": "before", "run/out/sub/c.csv": "C"}
+
+
 def test_what_a_job_has_shut_is_opened_before_it_is_collected(bench: Bench) -> None:
     archive = an_output("/opt/ml/model", "s3://b/model.tar.gz", form=OutputForm.TAR_GZ)
     failure = PurePosixPath("/opt/ml/output/failure")
@@ -69,16 +88,8 @@ def test_what_a_job_has_shut_is_opened_before_it_is_collected(bench: Bench) -> N
     assert collected.failure == str(failure)
     assert bench.objects("out") == {"out/p/q": "/opt/ml/out/p/q"}
     assert members(bench, "model.tar.gz") == {"d": None, "d/f": "/opt/ml/model/d/f"}
-    modes = {path.stat().st_mode & 0o777 for path in (bench.root / "opt/ml", bench.root / "opt/ml/out/p")}
-    assert modes == {0o700}
+    assert (bench.root / "opt/ml").stat().st_mode & 0o777 == 0o700
     assert (bench.root / "opt/ml/model/d/f").stat().st_mode & 0o777 == 0o400
-
-
-def test_published_directories_stay(bench: Bench) -> None:
-    spec = staged_spec(bench, an_output("/opt/ml/out", "s3://b/out"))
-    bench.write("/opt/ml/out/sub/a", "A")
-    bench.collect(spec, COMPLETED)
-    assert tree(bench.root / "opt/ml/out") == {"sub": None}
 
 
 def test_a_prefix_with_a_trailing_slash_does_not_double_it(bench: Bench) -> None:
@@ -358,7 +369,7 @@ def test_an_archive_is_written_if_any_host_has_something(bench: Bench) -> None:
 
 
 @pytest.mark.documented
-def test_the_first_host_that_tells_a_failure_is_heard_and_messages_are_put_together(bench: Bench) -> None:
+def test_the_host_that_failed_first_is_heard_before_others_and_messages_are_put_together(bench: Bench) -> None:
     spec = staged_spec(
         bench,
         hosts=(*TWO_HOSTS, HostSpec(name="algo-3", files=())),
@@ -371,6 +382,8 @@ def test_the_first_host_that_tells_a_failure_is_heard_and_messages_are_put_toget
     collected = bench.collect(spec, FAILED)
     assert collected.failure == "algo-2 failed"
     assert collected.exit_message == f"algo-2 says {'x' * 600}algo-3 says {'x' * 600}"[:1024]
+    assert bench.collect(spec, FAILED, failed_host="algo-3").failure == "algo-3 failed"
+    assert bench.collect(spec, FAILED, failed_host="algo-1").failure == "algo-2 failed", "it left no text"
 
 
 def test_metrics_are_read_from_the_logs_of_all_hosts(bench: Bench) -> None:
@@ -398,39 +411,48 @@ class CrashingStore:
         return getattr(self._store, name)
 
     def put(self, *args: object, **options: object) -> ObjectInfo:
+        self._count()
+        return self._store.put(*args, **options)  # type: ignore[arg-type]  # passed on unchanged
+
+    def put_directory(self, prefix: S3Uri, directory: Path) -> bool:
+        self._count()
+        return self._store.put_directory(prefix, directory)
+
+    def _count(self) -> None:
         if not self._puts:
             raise Crash
         self._puts -= 1
-        return self._store.put(*args, **options)  # type: ignore[arg-type]  # passed on unchanged
 
 
-@pytest.mark.parametrize("puts", range(6))
+@pytest.mark.parametrize("puts", range(8))
 def test_collecting_again_after_a_crash_between_puts_ends_the_same(bench: Bench, puts: int) -> None:
     spec = staged_spec(
         bench,
+        an_output("/opt/ml/whole", "s3://b/whole"),
         an_output("/opt/ml/out", "s3://b/out"),
         an_output("/opt/ml/model", "s3://b/model.tar.gz", form=OutputForm.TAR_GZ),
         an_output("/opt/ml/more/inner", "s3://b/inner"),
         an_output("/opt/ml/more", "s3://b/more"),
         property_files=(PropertyFileSpec(name="R", output_name="out", file_path="r.json"),),
     )
-    for path in ("out/r.json", "out/z", "model/weights", "more/inner/x"):
+    bench.put({"out/before": "keeps the directory from being moved as a whole"})
+    for path in ("whole/a", "whole/b", "out/r.json", "out/z", "model/weights", "more/inner/x"):
         bench.write(f"/opt/ml/{path}", path)
-    stager = Stager(
-        store=CrashingStore(bench.store, puts),  # type: ignore[arg-type]  # the rest is the inner store's
-        attempt_dir=lambda _: bench.attempt_dir,
-        nearest_prefix=lambda _: None,
-    )
+    crashing = CrashingStore(bench.store, puts)
+    stager = replace(bench.stager, store=crashing)  # type: ignore[arg-type]  # the rest is the inner store's
     staged = stager.stage(spec, KEY, {}, anew=False, overlays=False)
-    if puts < 5:
+    if puts < 7:
         with pytest.raises(Crash):
             stager.collect(spec, staged, COMPLETED, Uploads(spec, staged, bench.store), now=1.0)
     assert bench.collect(spec, COMPLETED).property_files == {"R": "out/r.json"}
     assert members(bench, "model.tar.gz") == {"weights": "model/weights"}
-    bench.store.delete(S3Uri("b", "model.tar.gz"))
+    for key in ("model.tar.gz", "out/before"):
+        bench.store.delete(S3Uri("b", key))
     assert bench.objects() == {
         "inner/x": "more/inner/x",
         "more/inner/x": "more/inner/x",
         "out/r.json": "out/r.json",
         "out/z": "out/z",
+        "whole/a": "whole/a",
+        "whole/b": "whole/b",
     }

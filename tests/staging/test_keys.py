@@ -21,7 +21,7 @@ def an_object(key: str, size: int = 1) -> ObjectInfo:
 
 def placed(prefix: str, *keys: str) -> list[str]:
     content = channel_files(a_channel(f"s3://b/{prefix}"), [an_object(key, size=not key.endswith("/")) for key in keys])
-    return sorted([path.as_posix() for path in content.files] + [f"{path}/" for path in content.directories if path.name])
+    return sorted([*content.files, *(f"{path}/" for path in content.directories if path)])
 
 
 def test_a_uri_of_one_object_gives_its_base_name() -> None:
@@ -98,6 +98,6 @@ def test_no_key_ever_leaves_the_directory(keys: list[str], prefix: str) -> None:
     except JobFailed:
         return
     for path in (*content.files, *content.directories):
-        assert not path.is_absolute()
-        assert ".." not in path.parts
+        assert not path.startswith("/")
+        assert ".." not in path.split("/")
     assert not content.files.keys() & content.directories

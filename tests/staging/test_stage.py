@@ -7,17 +7,15 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import pytest
-from staging_bench import KEY, SPEC, TWO_HOSTS, a_channel, an_output, files, tree
+from staging_bench import KEY, SPEC, TWO_HOSTS, Bench, a_channel, an_output, files, tree
 
-from localpipe.core.jobspec import Access, HostSpec, InputMode, MetricDefinition, Mount, TextFile
+from localpipe.core.jobspec import Access, HostSpec, InputMode, Limits, MetricDefinition, Mount, TextFile
 from localpipe.core.names import S3Uri
 from localpipe.errors import InputNotFound, JobFailed
 from localpipe.staging import Stager
 from localpipe.store import LocalStore
 
 if TYPE_CHECKING:
-    from staging_bench import Bench
-
     from localpipe.core.jobspec import StagedJob
 
 VIEW = PurePosixPath("/opt/ml/input/data/train")
@@ -108,20 +106,33 @@ def test_objects_of_another_file_system_are_copied_into_the_view(tmp_path: Path)
     mounted.mkdir()
     try:
         (mounted / "a").write_text("A")
-        store = LocalStore(tmp_path / "s3", {S3Uri("b", "raw"): mounted})
-        stager = Stager(store=store, attempt_dir=lambda _: tmp_path / "attempt", nearest_prefix=lambda _: None)
-        channel = a_channel("s3://b/raw", mode=InputMode.FAST_FILE)
-        stager.stage(replace(SPEC, channels=(channel,)), KEY, {}, anew=True, overlays=False)
-        assert tree(tmp_path / "attempt/views/train") == {"a": "A"}
+        assert tree(view_of_mount(tmp_path, mounted)) == {"a": "A"}
     finally:
         (mounted / "a").unlink()
         mounted.rmdir()
 
 
+def test_each_host_has_the_limits_of_its_instance_type_and_its_variables(tmp_path: Path) -> None:
+    types = {"ml.m5.large": Limits(cpus=2), "ml.p3.2xlarge": Limits(cpus=8, gpus=1)}
+    stager = Stager(
+        store=LocalStore(tmp_path / "s3", {}),
+        attempt_dir=lambda _: tmp_path / "attempt",
+        nearest_prefix=lambda _: None,
+        limits=types.__getitem__,
+    )
+    hosts = (
+        HostSpec(name="algo-1", files=(), instance_type="ml.m5.large", environment={"A": "host's", "GPUS": "void"}),
+        HostSpec(name="algo-2", files=(), instance_type="ml.p3.2xlarge"),
+    )
+    staged = stager.stage(replace(SPEC, hosts=hosts), KEY, {"A": "job's"}, anew=False, overlays=False)
+    assert [host.limits for host in staged.hosts] == list(types.values())
+    assert [staged.environment_of(host) for host in staged.hosts] == [{"A": "job's", "GPUS": "void"}, {"A": "job's"}]
+
+
 def view_of_mount(tmp_path: Path, mounted: Path) -> Path:
     """The view of a FastFile channel over a mounted directory."""
     store = LocalStore(tmp_path / "s3", {S3Uri("b", "raw"): mounted})
-    stager = Stager(store=store, attempt_dir=lambda _: tmp_path / "attempt", nearest_prefix=lambda _: None)
+    stager = replace(Bench(tmp_path, store).stager, attempt_dir=lambda _: tmp_path / "attempt")
     channel = a_channel("s3://b/raw", mode=InputMode.FAST_FILE)
     stager.stage(replace(SPEC, channels=(channel,)), KEY, {}, anew=True, overlays=False)
     return tmp_path / "attempt/views/train"
@@ -216,10 +227,22 @@ def test_a_file_where_a_mount_must_land_is_refused(bench: Bench) -> None:
 
 def test_a_file_where_an_output_has_its_directory_is_refused(bench: Bench) -> None:
     bench.put({"data/out": "a file"})
-    with pytest.raises(JobFailed, match="Input 'train' has an object where another input or output has its directory"):
+    with pytest.raises(JobFailed) as failed:
         bench.stage(
             channels=(a_channel("s3://b/data/"),), outputs=(an_output("/opt/ml/input/data/train/out", "s3://b/out"),)
         )
+    assert str(failed.value) == (
+        "Input 'train' cannot be put at /opt/ml/input/data/train/out: another input or output has its own there."
+        " Give one of them another directory."
+    )
+
+
+def test_objects_of_two_inputs_at_one_place_are_refused(bench: Bench) -> None:
+    bench.put({"data/sub/a": "one", "more/a": "two"})
+    outer = a_channel("s3://b/data/", "outer", "/opt/ml/processing/in")
+    inner = a_channel("s3://b/more/", "inner", "/opt/ml/processing/in/sub")
+    with pytest.raises(JobFailed, match=r"^Input 'inner' cannot be put at /opt/ml/processing/in/sub/a: another input"):
+        bench.stage(channels=(outer, inner))
 
 
 def test_a_folder_marker_becomes_an_empty_directory(bench: Bench) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import importlib
 import os
+import resource
 import shutil
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 from staging_bench import SPEC, TWO_HOSTS, an_output, files
@@ -13,6 +15,8 @@ from staging_bench import SPEC, TWO_HOSTS, an_output, files
 from localpipe.core.jobspec import JobEnd
 from localpipe.core.names import S3Uri
 from localpipe.errors import JobFailed
+from localpipe.staging.files import open_below
+from localpipe.staging.uploads import Uploads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,11 +26,10 @@ if TYPE_CHECKING:
 
     from localpipe.core.jobspec import HostSpec, JobSpec, OutputSpec, StagedJob
     from localpipe.core.ports import ObjectInfo
-    from localpipe.staging import Uploads
     from localpipe.store import LocalStore
 
-_T = TypeVar("_T")
 _PATIENCE_SECONDS = 5.0
+NO_WAY = r"Not a directory|Too many levels of symbolic links"
 
 
 class Watched:
@@ -39,15 +42,18 @@ class Watched:
         return getattr(self._store, name)
 
     def put(self, *args: object, **options: object) -> ObjectInfo:
-        return self._told(self._store.put(*args, **options))  # type: ignore[arg-type]  # passed on unchanged
+        with self._telling():
+            return self._store.put(*args, **options)  # type: ignore[arg-type]  # passed on unchanged
 
     def delete(self, uri: S3Uri) -> None:
-        self._told(self._store.delete(uri))  # type: ignore[func-returns-value]  # it is passed on
+        with self._telling():
+            self._store.delete(uri)
 
-    def _told(self, value: _T) -> _T:
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
         with self._changed:
+            yield
             self._changed.notify_all()
-        return value
 
     def becomes(self, wanted: Mapping[str, str], prefix: str = "out/") -> bool:
         """Block until the objects below a prefix of bucket `b` are the wanted ones; False if they are not in time."""
@@ -90,8 +96,8 @@ def running(
     store = Watched(bench.store)
     staged = bench.stage(spec, anew=anew)
     stager = replace(bench.stager, store=store)  # type: ignore[arg-type]  # the rest is the inner store's
-    with stager.serving(spec, staged, lambda: None) as uploads:
-        yield RunningJob(bench, store, spec, staged, uploads)
+    with stager.serving(spec, staged, lambda: None) as serving:
+        yield RunningJob(bench, store, spec, staged, serving.uploads)
 
 
 def continuous(**more: object) -> OutputSpec:
@@ -169,6 +175,68 @@ def test_a_link_above_the_directory_is_not_followed_either(bench: Bench, tmp_pat
         job.write("secret", "S")
     job.finish()
     assert bench.objects() == {}
+
+
+class Swapping:
+    """A store; while the first object is put, the job puts a link where a directory was."""
+
+    def __init__(self, store: LocalStore, directory: Path, elsewhere: Path) -> None:
+        self._store, self._directory, self._elsewhere = store, directory, elsewhere
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    def put(self, uri: S3Uri, source: BinaryIO) -> ObjectInfo:
+        if not self._directory.is_symlink():
+            shutil.rmtree(self._directory)
+            self._directory.symlink_to(self._elsewhere)
+        return self._store.put(uri, source)
+
+
+def test_a_link_that_takes_a_directory_s_place_under_way_is_not_followed(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret/key").write_text("S")
+    spec = replace(SPEC, outputs=(continuous(),))
+    staged = bench.stage(spec)
+    bench.write("/opt/ml/out/a", "A")
+    directory = bench.write("/opt/ml/out/b/key", "B").parent
+    store = Swapping(bench.store, directory, tmp_path / "secret")
+    uploads = Uploads(spec, staged, store)  # type: ignore[arg-type]  # the rest is the inner store's
+    with pytest.raises(OSError, match=NO_WAY):
+        uploads.finish(spec.outputs[0])
+    assert bench.objects() == {"out/a": "A"}
+
+
+@pytest.mark.parametrize("path", ["link", "linked/file", "directory/linked/file"])
+def test_nothing_is_opened_through_a_link(tmp_path: Path, path: str) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/file").write_text("S")
+    root = tmp_path / "root"
+    (root / "directory").mkdir(parents=True)
+    (root / "link").symlink_to(tmp_path / "elsewhere/file")
+    for directory in (root, root / "directory"):
+        (directory / "linked").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match=NO_WAY):
+        open_below(root, root / path)
+
+
+def test_a_job_whose_directories_cannot_be_watched_has_all_uploaded_at_its_end(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    importlib.import_module("localpipe.staging.watch")  # which takes descriptors
+    spec = replace(SPEC, outputs=(continuous(),))
+    uploads = Uploads(spec, bench.stage(spec), bench.store)
+    most, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as watching:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        try:
+            watching.enter_context(uploads.following())
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        bench.write("/opt/ml/out/a", "A")
+    assert "nothing is uploaded before the job ends: " in caplog.text
+    uploads.finish(spec.outputs[0])
+    assert bench.objects() == {"out/a": "A"}
 
 
 def test_a_job_found_again_without_its_directory_goes_on(bench: Bench) -> None:
