@@ -18,3 +18,18 @@ class ImageBuild:
     dockerfile: str
     args: Mapping[str, str]
     target: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnImage:
+    """The local image `name` that is built to serve `uri`, since `pattern` of `[images]` says so."""
+
+    uri: str
+    pattern: str
+    name: str
+    build: ImageBuild
+
+    @property
+    def place(self) -> str:
+        """Where the user says so: the entry of `localpipe.toml`."""
+        return f'[images] "{self.pattern}" in localpipe.toml'

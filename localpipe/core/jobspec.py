@@ -46,9 +46,9 @@ class DataType(str, Enum):
 class JobEnd(str, Enum):
     """How a job ended.
 
-    REFUSED means that it never started (missing input or image, engine trouble) or that an input could not be streamed to
-    its end, LOST that it ran and the engine could not say how it ended, UNPUBLISHED that what it wrote could not be brought
-    to S3; `JobResult.detail` says why.
+    REFUSED means that it never started (missing input or image, engine trouble), LOST that it ran and the engine could not
+    say how it ended, CUT_OFF that it was ended since an input could not be streamed on, UNPUBLISHED that what it wrote could
+    not be brought to S3; `JobResult.detail` says why.
     """
 
     COMPLETED = "Completed"
@@ -57,6 +57,7 @@ class JobEnd(str, Enum):
     TIMED_OUT = "TimedOut"
     REFUSED = "Refused"
     LOST = "Lost"
+    CUT_OFF = "CutOff"
     UNPUBLISHED = "Unpublished"
 
 
@@ -142,10 +143,15 @@ class TextFile:
 
 @dataclass(frozen=True, kw_only=True)
 class HostSpec:
-    """One container of a job: its host name (`algo-1`, ...) and the configuration files that only it sees."""
+    """One container of a job: its host name (`algo-1`, ...) and the configuration files that only it sees.
+
+    `instance_type`: what it runs on ("": not known). `environment`: what it has besides the job's variables, which win.
+    """
 
     name: str
     files: tuple[TextFile, ...]
+    instance_type: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +179,6 @@ class JobSpec:
     environment: Mapping[str, str]
     max_runtime_seconds: int
     network_isolated: bool
-    instance_type: str
     property_files: tuple[PropertyFileSpec, ...] = ()
     metrics: tuple[MetricDefinition, ...] = ()
     failure_file: PurePosixPath | None = None
@@ -204,17 +209,8 @@ class Mount:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StagedHost:
-    """One container, ready to be made. `log_file` receives standard output and error while it runs."""
-
-    name: str
-    mounts: tuple[Mount, ...]
-    log_file: Path
-
-
-@dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What each container of a job may use; None: as much as the machine has. Follows: containers.md 2.14.
+    """What one container of a job may use; None: as much as the machine has. Follows: containers.md 2.14.
 
     `gpus`: how many its instance has. A container sees all of the machine's or, with 0, none.
     """
@@ -226,10 +222,24 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StagedHost:
+    """One container, ready to be made. `log_file` receives standard output and error while it runs.
+
+    `environment`: see `StagedJob.environment_of`.
+    """
+
+    name: str
+    mounts: tuple[Mount, ...]
+    log_file: Path
+    limits: Limits = Limits()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class StagedJob:
     """All a runner needs. `attempt_dir` is the attempt's own directory on the host; a runner may keep files there.
 
-    `environment` is complete: the request's, the service's and, unless isolated, the endpoint's.
+    `environment` is what all hosts have: the request's, the service's and, unless isolated, the endpoint's.
     """
 
     key: AttemptKey
@@ -241,7 +251,10 @@ class StagedJob:
     hosts: tuple[StagedHost, ...]
     network_isolated: bool
     attempt_dir: Path
-    limits: Limits = Limits()
+
+    def environment_of(self, host: StagedHost) -> Mapping[str, str]:
+        """The whole environment of one of its hosts."""
+        return {**host.environment, **self.environment}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,12 +262,13 @@ class JobExit:
     """How the containers of a job ended. `exit_code` is the first non-zero one, 128+n for signal n, else 0.
 
     `out_of_memory`: the kernel killed it for memory. `message` is the runner's own explanation, where it has one (an
-    executable that is not there, ...), else empty.
+    executable that is not there, ...), else empty. `host`: which of the job's hosts, from 0, has that exit code.
     """
 
     exit_code: int
     out_of_memory: bool = False
     message: str = ""
+    host: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,8 +286,9 @@ class JobResult:
 
     `failure`: text of the failure file, None if there is none. `exit_message`: first kilobyte of the message file, None if
     there is none or, `message_undecodable`, if it is not UTF-8. `property_files`: name → text of each declared file that
-    exists. `detail`: why a job was REFUSED, or the runner's explanation of a failure. `exception_type`: the RetryPolicies
+    exists. `detail`: why a job was REFUSED, or what is known of why it failed. `exception_type`: the RetryPolicies
     name that a REFUSED job counts as, or None. `restarted_at`: when it was started again after the engine had lost it.
+    `failed_host`: name of the host that failed first, empty unless one did.
     """
 
     end: JobEnd
@@ -290,3 +305,4 @@ class JobResult:
     detail: str = ""
     exception_type: str | None = None
     restarted_at: tuple[float, ...] = ()
+    failed_host: str = ""

@@ -37,6 +37,10 @@ class S3Uri:
         key = "/".join([self.key.rstrip("/"), *parts]) if self.key else "/".join(parts)
         return S3Uri(self.bucket, key)
 
+    def holds(self, other: S3Uri) -> bool:
+        """Whether the other is this prefix or lies below it: `s3://b/x` holds `s3://b/x/` and `s3://b/x/y`, not `s3://b/xy`."""
+        return self.bucket == other.bucket and f"{other.key}/".startswith(self.child("").key)
+
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.key}" if self.key else f"s3://{self.bucket}"
 

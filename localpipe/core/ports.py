@@ -41,7 +41,7 @@ class ImageStatus:
 
     `local`: the local image or environment, None where there is none; then `reason` says why and `remedy` is the command
     that helps. `python`: its Python (`3.11`), empty where the runner does not know. `notes`: what differs from the image
-    that was asked for (another framework version, ...).
+    that was asked for (another framework version, ...). `kind`: what `local` is, in words, where that is no image.
     """
 
     image_uri: str
@@ -50,6 +50,7 @@ class ImageStatus:
     remedy: str = ""
     python: str = ""
     notes: tuple[str, ...] = ()
+    kind: str = ""
 
 
 class Running(Protocol):
@@ -126,6 +127,21 @@ class Runner(Protocol):
         """Whether it runs jobs of several hosts."""
         ...
 
+    @property
+    def runs_images(self) -> bool:
+        """Whether jobs have the files of an image; else it has environments of its own for some."""
+        ...
+
+    @property
+    def keeps_limits(self) -> bool:
+        """Whether it holds containers to the limits of their job."""
+        ...
+
+    @property
+    def one_user(self) -> bool:
+        """Whether a job's processes are one user for good, who owns all that they see, as in sandboxes."""
+        ...
+
     def check(self) -> Availability:
         """Whether it can be used on this machine. Cheap; never raises."""
         ...
@@ -157,15 +173,20 @@ class Runner(Protocol):
         """
         ...
 
-    def enter(self, key: AttemptKey, command: Sequence[str], *, terminal: bool) -> Sequence[str] | None:
-        """The command line that runs a program inside the attempt's first container; None if that does not run now.
+    def enter(self, key: AttemptKey, command: Sequence[str], *, terminal: bool, host: int = 0) -> Sequence[str] | None:
+        """The command line that runs a program inside one of the attempt's containers; None if that does not run now.
 
-        `terminal`: whether the caller's standard input is one. Changes nothing, so anybody may ask at any time.
+        `host`: which of the job's hosts, from 0. `terminal`: whether the caller's standard input is one. Changes nothing, so
+        anybody may ask at any time.
         """
         ...
 
     def sweep(self, keep: Callable[[AttemptKey], bool]) -> int:
         """Remove what killed processes left of this home's jobs, but for attempts to be kept; how many there were."""
+        ...
+
+    def tidy(self) -> None:
+        """Remove what is kept for jobs to come, of any home of the user's, and will not be wanted any more."""
         ...
 
     def job_command(self, job: StagedJob) -> Sequence[str]:
@@ -175,6 +196,7 @@ class Runner(Protocol):
     def shell(self, job: StagedJob, command: Sequence[str], *, terminal: bool) -> CommandLine:
         """How to run another program in the job's image, mounts, environment and working directory; see `enter`.
 
+        Of several hosts it is the first, without the others.
         What it writes may belong to root until it is reclaimed.
         """
         ...
@@ -184,7 +206,7 @@ class Runner(Protocol):
         ...
 
     def repeat_command(self, job: StagedJob) -> str:
-        """One line a person can paste to run the job's container again."""
+        """One line a person can paste to run the job's container again; of several hosts the first, without the others."""
         ...
 
     def close(self) -> None:
@@ -194,10 +216,7 @@ class Runner(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectInfo:
-    """An object of the store. `modified_at`: epoch seconds. `path`: the local file with the content, never to be written.
-
-    `etag` is without quotes; it is computed when first asked for, so ask only where it is needed (`ObjectStore.etag`).
-    """
+    """An object of the store. `modified_at`: epoch seconds. `path`: the local file with the content, never to be written."""
 
     uri: S3Uri
     size: int
@@ -258,12 +277,20 @@ class ObjectStore(Protocol):
         """
         ...
 
+    def put_directory(self, prefix: S3Uri, directory: Path) -> bool:
+        """Put every file below `directory` at once, by moving it as a whole: `prefix.key` ends with a slash.
+
+        False if that cannot be: there are objects below the prefix, or a file cannot be moved as it is. Then each file is
+        still there, to be put one by one; modes, times and empty directories may have changed.
+        """
+        ...
+
     def delete(self, uri: S3Uri) -> None:
         """Remove the object; one that is not there is no error."""
         ...
 
     def etag(self, info: ObjectInfo) -> str:
-        """The md5 (or multipart) ETag of the object, computed at most once per content."""
+        """The md5 (or multipart) ETag of the object, without quotes. Computed when first asked for: ask only at need."""
         ...
 
     def scratch_dir(self) -> Path:

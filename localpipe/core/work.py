@@ -52,13 +52,14 @@ class Failure:
     """The step failed. `reason` is its FailureReason, in the service's words ("" : the step has none).
 
     `exception_type` is what RetryPolicies match on; None is never retried. `ends_execution`: running jobs are stopped and
-    nothing new starts (a Fail step).
+    nothing new starts (a Fail step). `failed_host`: the host of its job that failed first, empty if none did.
     """
 
     reason: str
     exception_type: str | None = None
     properties: JSON = None
     ends_execution: bool = False
+    failed_host: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from localpipe.core.jobspec import JobEnd, JobExit, JobResult
+from localpipe.engine.signals import Signals
 from localpipe.errors import JOB_INTERNAL_ERROR, InvalidTransition, JobFailed, LocalpipeError, RunnerUnavailable
 from localpipe.staging import Collected
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from localpipe.core.ports import Clock, Prepared, Runner, Running
     from localpipe.engine.ahead import MadeAhead
     from localpipe.engine.slots import Slots, Ticket
-    from localpipe.staging import Stager, Uploads
+    from localpipe.staging import Serving, Stager
 
 _SERVICE_FAULT = "Step.SERVICE_FAULT"
 _log = logging.getLogger(__name__)
@@ -76,9 +77,8 @@ class JobRun:
         self._prepared: Prepared | None = None
         self._running: Running | None = None
         self._place: Ticket | None = None
+        self._signals: Signals | None = None
         self._stop_signal: signal.Signals | None = None
-        self._sent: set[signal.Signals] = set()
-        self._killer: threading.Timer | None = None
 
     def run(
         self,
@@ -115,10 +115,10 @@ class JobRun:
         One that has not started yet will not: it is taken back where it waits.
         """
         with self._lock:
-            self._stop_signal = signal.SIGKILL if kill else signal.SIGTERM
-            prepared, running = self._prepared, self._running
-        if running:
-            self._signal(running, self._stop_signal)
+            self._stop_signal = signum = signal.SIGKILL if kill else signal.SIGTERM
+            prepared, signals = self._prepared, self._signals
+        if signals:
+            signals.send(signum)
         elif prepared:
             self._give_place_back()
             prepared.remove()
@@ -135,13 +135,16 @@ class JobRun:
     ) -> JobResult:
         made = self._context.made_ahead(self._key)  # first: while it is made its directories must not be made anew
         staged = self._stage(environment, anew=True)
-        with self._serving(staged) as uploads:
-            started = self._start(staged, made)
-            if started is None:
-                return JobResult(end=JobEnd.STOPPED, created_at=created_at, ended_at=self._context.clock.now())
-            launched(self._launch(staged, found=False))
-            attended = self._attend(started)
-        return self._result(attended, staged, uploads, created_at)
+        attended = None
+        with self._serving(staged) as serving:
+            if started := self._start(staged, made):
+                launched(self._launch(staged, found=False))
+                attended = self._attend(started)
+        if attended:
+            return self._result(attended, staged, serving, created_at)
+        if trouble := serving.trouble():
+            raise trouble
+        return JobResult(end=JobEnd.STOPPED, created_at=created_at, ended_at=self._context.clock.now())
 
     def _restarted(self, result: JobResult, environment: Callable[[], Mapping[str, str]]) -> JobResult:
         """The result of the first run that the engine does not lose, or of the last one that the job is allowed.
@@ -174,15 +177,16 @@ class JobRun:
         if not self._context.stager.can_go_on_serving(self._spec):
             running.remove()
             return None
-        self._place = self._context.slots.take()
+        with self._lock:
+            self._place = self._context.slots.take()
         staged = self._stage(environment, anew=False)
-        with self._serving(staged) as uploads:
+        with self._serving(staged) as serving:
             launched(self._launch(staged, found=True))
             attended = self._attend(running, launched_at)
         if attended.end is JobEnd.FAILED:
             self.clean()  # it may have failed only because nobody served its S3 for a while
             return None
-        return self._result(attended, staged, uploads, created_at)
+        return self._result(attended, staged, serving, created_at)
 
     def _remove_earlier(self) -> None:
         """Remove what earlier attempts of this step left: a job that was lost may run on."""
@@ -194,7 +198,7 @@ class JobRun:
         with context.at_disk:
             return context.stager.stage(self._spec, self._key, environment(), anew=anew, overlays=context.runner.overlays)
 
-    def _serving(self, staged: StagedJob) -> AbstractContextManager[Uploads]:
+    def _serving(self, staged: StagedJob) -> AbstractContextManager[Serving]:
         """Around the run of the containers; a job that cannot be served on is killed."""
         return self._context.stager.serving(self._spec, staged, self._give_up)
 
@@ -268,68 +272,59 @@ class JobRun:
     def _attend(self, running: Running, launched_at: float | None = None) -> _Attended:
         """Wait for the end of a started job, passing on what it is told meanwhile."""
         started_at = self._context.clock.now() if launched_at is None else launched_at
+        signals = Signals(self._key, running, self._context.grace_seconds)
+        with self._lock:
+            self._running, self._signals, stop_signal = running, signals, self._stop_signal
         try:
-            exit_, timed_out = self._watch(running)
+            if stop_signal:
+                signals.try_to_send(stop_signal)
+            exit_ = self._followed(running, signals)
         except (LocalpipeError, OSError) as error:
-            found = self._found_again()
-            if found is None:
-                lost = JobExit(exit_code=0, message=str(error))
-                return _Attended(end=JobEnd.LOST, exit=lost, started_at=started_at, ended_at=self._context.clock.now())
-            exit_, timed_out = self._watch(found)
+            lost = JobExit(exit_code=0, message=str(error))
+            return _Attended(end=JobEnd.LOST, exit=lost, started_at=started_at, ended_at=self._context.clock.now())
+        finally:
+            signals.end()
+            with self._lock:
+                self._signals = None
         self._give_place_back()
-        end = _end(exit_, stopped=self._is_stopped(), timed_out=timed_out)
+        end = _end(exit_, stopped=self._is_stopped(), timed_out=signals.timed_out)
         return _Attended(end=end, exit=exit_, started_at=started_at, ended_at=self._context.clock.now())
 
-    def _found_again(self) -> Running | None:
-        """The job, asked for once more after its engine went silent; None if it is still silent."""
+    def _followed(self, running: Running, signals: Signals) -> JobExit:
+        """How the job ended. One whose engine went silent is asked for once more. Raises what then is in the way."""
         try:
-            return self._context.runner.find(self._key)
+            return self._wait(running, signals)
         except (LocalpipeError, OSError):
-            return None
-
-    def _watch(self, running: Running) -> tuple[JobExit, bool]:
+            found = self._context.runner.find(self._key)
+            if found is None:
+                raise
+        signals.turn_to(found)
         with self._lock:
-            self._running = running
-            stop_signal = self._stop_signal
-        if stop_signal:
-            self._signal(running, stop_signal)
-        exit_, timed_out = self._wait(running)
-        with self._lock:
-            killer, self._killer = self._killer, None
-        if killer:
-            killer.cancel()
-        return exit_, timed_out
+            self._running = found
+        return self._wait(found, signals)
 
-    def _wait(self, running: Running) -> tuple[JobExit, bool]:
-        """Wait for the end, enforcing the time limit; tells whether the limit ended it."""
-        exit_ = running.wait(self._spec.max_runtime_seconds)
-        timed_out = exit_ is None
-        if timed_out:
-            self._signal(running, signal.SIGTERM)
+    def _wait(self, running: Running, signals: Signals) -> JobExit:
+        """Wait for the end, enforcing the time limit."""
+        exit_ = None if signals.timed_out else running.wait(self._spec.max_runtime_seconds)
+        if exit_ is None:
+            signals.time_out()
         while exit_ is None:
             exit_ = running.wait()
-        return exit_, timed_out
+        return exit_
 
-    def _signal(self, running: Running, signum: signal.Signals) -> None:
-        """Send a signal, once; SIGTERM is followed by SIGKILL after the grace."""
-        with self._lock:
-            if signum in self._sent:
-                return
-            self._sent.add(signum)
-            if signum is signal.SIGTERM:
-                self._killer = threading.Timer(self._context.grace_seconds, running.signal, (signal.SIGKILL,))
-                self._killer.daemon = True
-                self._killer.start()
-        running.signal(signum)
-
-    def _result(self, attended: _Attended, staged: StagedJob, uploads: Uploads, created_at: float) -> JobResult:
-        """Publish what the job wrote, and tell what happened."""
+    def _result(self, attended: _Attended, staged: StagedJob, serving: Serving, created_at: float) -> JobResult:
+        """Publish what the job wrote, and tell what happened. A job that could not be served to its end was cut off."""
         context = self._context
         end, detail, collected = attended.end, attended.exit.message, Collected()
         exception_type = JOB_INTERNAL_ERROR if end is JobEnd.LOST else None
+        failed_host = staged.hosts[attended.exit.host].name if end is JobEnd.FAILED else ""
+        if trouble := serving.trouble():
+            end, detail, exception_type = JobEnd.CUT_OFF, str(trouble), trouble.exception_type
         try:
             with context.at_disk:
-                collected = context.stager.collect(self._spec, staged, attended.end, uploads, now=attended.ended_at)
+                collected = context.stager.collect(
+                    self._spec, staged, end, serving.uploads, now=attended.ended_at, failed_host=failed_host
+                )
         except (LocalpipeError, OSError) as error:
             end, detail = JobEnd.UNPUBLISHED, str(error)
         return JobResult(
@@ -346,6 +341,7 @@ class JobRun:
             property_files=collected.property_files,
             detail=detail,
             exception_type=exception_type,
+            failed_host=failed_host,
         )
 
     def _refused(self, error: Exception, created_at: float) -> JobResult:

@@ -61,7 +61,7 @@ class Engine:
         """
         unended: Collection[AttemptKey] = ()
         try:
-            with working(self.performer, self.bell) as workers:
+            with working(self.performer, self.bell, len(self.plan.graph.nodes)) as workers:
                 loop = _Loop(self, workers, self._told_so_far())
                 try:
                     return loop.run()
@@ -71,6 +71,7 @@ class Engine:
                     raise
         finally:
             self.sweep(unended)
+            self._tidy()
 
     def _told_so_far(self) -> ExecutionState:
         facts = self.journal.read(self.execution_id)
@@ -86,6 +87,12 @@ class Engine:
             _log.warning(
                 "jobs of execution %s may be left behind; `localpipe gc` removes them: %s", self.execution_id, error
             )
+
+    def _tidy(self) -> None:
+        try:
+            self.performer.tidy()
+        except (LocalpipeError, OSError) as error:
+            _log.warning("what no job will want any more is kept; `localpipe gc` removes it: %s", error)
 
 
 class _Loop:

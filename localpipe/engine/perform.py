@@ -85,6 +85,10 @@ class Performer:
         """Remove what a killed localpipe left of this execution's jobs, but for the attempts that have no end yet."""
         self._world.runner.sweep(lambda key: key.execution_id != execution_id or key in unended)
 
+    def tidy(self) -> None:
+        """Remove what the runner keeps and no job will want any more."""
+        self._world.runner.tidy()
+
     def _do(self, attempt: Attempt, resolved: ResolvedStep, step_type: StepType, post: Callable[[Event], None]) -> Outcome:
         work = step_type.work(resolved)
         result: WorkResult
@@ -137,7 +141,13 @@ def _fact(key: AttemptKey, outcome: Outcome) -> Event:
             )
         case Failure():
             return AttemptFailed(
-                key.step, key.attempt, outcome.reason, outcome.exception_type, outcome.properties, outcome.ends_execution
+                key.step,
+                key.attempt,
+                outcome.reason,
+                outcome.exception_type,
+                outcome.properties,
+                outcome.ends_execution,
+                outcome.failed_host,
             )
         case Stopped():
             return AttemptStopped(key.step, key.attempt, outcome.reason, outcome.properties)

@@ -22,18 +22,23 @@ if TYPE_CHECKING:
 
     Message: TypeAlias = Event | BaseException
 
-_MOST_ATTEMPTS = 1024
 _MOST_ORDERS = 32
+"""Stops and removals that wait for the container engine at once: one slow answer holds up no Ctrl-C, and a wide pipeline
+does not storm the engine."""
+
 _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def working(performer: Performer, bell: int) -> Iterator[Workers]:
-    """Workers for one execution; at the end they are waited for. `bell`: a descriptor that wakes `wait` too."""
+def working(performer: Performer, bell: int, steps: int) -> Iterator[Workers]:
+    """Workers for one execution of so many steps, waited for at the end. `bell`: a descriptor that wakes `wait` too.
+
+    All steps may run at once, and each may have its containers made ahead; threads come only as they are needed.
+    """
     wake_reader, wake_writer = os.pipe()
     try:
         with (
-            ThreadPoolExecutor(_MOST_ATTEMPTS, thread_name_prefix="attempt") as attempts,
+            ThreadPoolExecutor(max(1, 2 * steps), thread_name_prefix="attempt") as attempts,
             ThreadPoolExecutor(_MOST_ORDERS, thread_name_prefix="order") as orders,
             selectors.DefaultSelector() as selector,
         ):

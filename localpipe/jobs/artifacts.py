@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING
 
 from localpipe.core.jobspec import JobEnd, OutputForm, OutputSpec
 from localpipe.core.names import S3Uri
+from localpipe.errors import Problem
+from localpipe.jobs.layout import TRAINING_CONFIG_DIR, TRAINING_DATA_DIR
+from localpipe.jobs.members import texts
 from localpipe.jobs.requests import ALWAYS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from localpipe.core import JSON
     from localpipe.core.jobspec import JobSpec
 
@@ -20,7 +25,28 @@ _MODEL = "model"
 
 MODEL_PUBLISHED_ON = frozenset({JobEnd.COMPLETED, JobEnd.STOPPED, JobEnd.TIMED_OUT})
 # UNVERIFIED: that a failed job's /opt/ml/output/data is uploaded and its model is not. containers.md 2.11, 2.12.
-_DATA_PUBLISHED_ON = MODEL_PUBLISHED_ON | {JobEnd.FAILED}
+_DATA_PUBLISHED_ON = MODEL_PUBLISHED_ON | {JobEnd.FAILED, JobEnd.CUT_OFF}
+# UNVERIFIED: whether the service takes checkpoints there; containers.md 2.12 has no rule.
+_NO_PLACE_FOR_CHECKPOINTS = (TRAINING_CONFIG_DIR, TRAINING_DATA_DIR, MODEL_DIR, OUTPUT_DIR)
+
+
+def checkpoint_problems(request: JSON, path: str) -> Iterator[Problem]:
+    """What is refused of the directory of the checkpoints: what lies there is copied to S3 and removed there as it changes,
+    so it must hold nothing else.
+    """
+    for place, text in texts(request, "CheckpointConfig.LocalPath", path):
+        directory = PurePosixPath(text)
+        if directory.root != "/" or ".." in directory.parts:
+            yield Problem(place, f"{text!r} is not an absolute path.", f"Name a directory like {CHECKPOINT_DIR}.")
+        elif taken := next((other for other in _NO_PLACE_FOR_CHECKPOINTS if _overlap(directory, other)), None):
+            message = (
+                f"Checkpoints in {str(directory)!r} would mix with what the job has in {taken}, which is not supported."
+            )
+            yield Problem(place, message, f"Name a directory of their own, like {CHECKPOINT_DIR}.", unsupported=True)
+
+
+def _overlap(one: PurePosixPath, other: PurePosixPath) -> bool:
+    return one.is_relative_to(other) or other.is_relative_to(one)
 
 
 def training_outputs(request: JSON, job_name: str, path: str) -> tuple[OutputSpec, ...]:

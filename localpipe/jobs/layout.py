@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -10,25 +11,35 @@ from localpipe.core.jobspec import HostSpec, TextFile
 from localpipe.jobs.cluster import host_names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from localpipe.core import JSON
     from localpipe.jobs.cluster import InstanceGroup
 
 PROCESSING_CONFIG_DIR = PurePosixPath("/opt/ml/config")
 TRAINING_CONFIG_DIR = PurePosixPath("/opt/ml/input/config")
+TRAINING_DATA_DIR = PurePosixPath("/opt/ml/input/data")
 NETWORK_INTERFACE = "eth0"
+_GPU_INSTANCE = re.compile(r"ml\.[gp]\d")
 
 
 def hosts(groups: Sequence[InstanceGroup], config_dir: PurePosixPath, common: Sequence[TextFile]) -> tuple[HostSpec, ...]:
-    """Every host with the files that all share and its own resourceconfig.json."""
+    """Every host with the files that all share, its own resourceconfig.json and what goes with its instance type."""
+    types = {name: group.instance_type for group in groups for name in group.hosts}
     return tuple(
         HostSpec(
             name=name,
             files=(*common, json_file(config_dir / "resourceconfig.json", resource_config(name, groups))),
+            instance_type=types[name],
+            environment=_instance_environment(types[name]),
         )
         for name in host_names(groups)
     )
+
+
+def _instance_environment(instance_type: str) -> Mapping[str, str]:
+    """UNVERIFIED for processing. Follows: containers.md 1.3, 2.7."""
+    return {} if _GPU_INSTANCE.match(instance_type) else {"NVIDIA_VISIBLE_DEVICES": "void"}
 
 
 def resource_config(current: str, groups: Sequence[InstanceGroup]) -> JSON:

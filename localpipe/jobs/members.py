@@ -10,7 +10,7 @@ from localpipe.core.names import S3Uri
 from localpipe.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from localpipe.core import JSON
 
@@ -49,9 +49,12 @@ def bad_uris(request: JSON, member: str, path: str) -> Iterator[Problem]:
             yield Problem(place, fault)
 
 
-def repeated(request: JSON, member: str, path: str) -> Iterator[Problem]:
-    """Problems of texts that stand more than once where each must be the only one."""
-    found = list(texts(request, member, path))
+def repeated(request: JSON, member: str, path: str, *, form: Callable[[str], object] = str) -> Iterator[Problem]:
+    """Problems of texts that stand more than once where each must be the only one.
+
+    `form`: what a text stands for, as its text; two of the same form are the same, and messages show it.
+    """
+    found = [(place, str(form(text))) for place, text in texts(request, member, path)]
     counts = Counter(text for _, text in found)
     first: set[str] = set()
     for place, text in found:

@@ -16,6 +16,7 @@ from localpipe.jobs.members import bad_uris, is_below, lacking, members, repeate
 from localpipe.jobs.requests import (
     ALWAYS,
     DEFAULT_MAX_RUNTIME_SECONDS,
+    PLATFORM_WORDS,
     REASON_LIMIT,
     command,
     echoed,
@@ -49,6 +50,7 @@ _STATUS: Mapping[JobEnd, str] = {
     JobEnd.TIMED_OUT: "Stopped",
     JobEnd.REFUSED: "Failed",
     JobEnd.LOST: "Failed",
+    JobEnd.CUT_OFF: "Failed",
     JobEnd.UNPUBLISHED: "Failed",
 }
 
@@ -72,7 +74,7 @@ def processing_problems(request: JSON, path: str) -> list[Problem]:
         *bad_uris(request, f"{outputs}.S3Output.S3Uri", path),
         *_misplaced(request, f"{inputs}.S3Input.LocalPath", path),
         *_misplaced(request, f"{outputs}.S3Output.LocalPath", path),
-        *repeated(request, f"{inputs}.S3Input.LocalPath", path),
+        *repeated(request, f"{inputs}.S3Input.LocalPath", path, form=PurePosixPath),
         *repeated(request, f"{inputs}.InputName", path),
         *repeated(request, f"{outputs}.OutputName", path),
         *processing_input_problems(request, path),
@@ -86,7 +88,7 @@ def processing_spec(request: JSON, *, job_name: str, identity: Identity, path: s
     """
     require_none(processing_problems(request, path), OPERATION)
     request = _with_defaults(request, identity)
-    cluster, application = request["ProcessingResources"]["ClusterConfig"], request["AppSpecification"]
+    application = request["AppSpecification"]
     job_arn = identity.arn("processing-job", job_name)
     return JobSpec(
         kind=JobKind.PROCESSING,
@@ -99,14 +101,13 @@ def processing_spec(request: JSON, *, job_name: str, identity: Identity, path: s
         directories=(_OUTPUT_DIR,),
         mount_roots=(layout.PROCESSING_CONFIG_DIR, _OUTPUT_DIR),
         environment={
-            **service_environment(identity, cluster["InstanceType"]),
+            **service_environment(identity),
             "PROCESSING_JOB_NAME": job_name,
             "PROCESSING_JOB_ARN": job_arn,
             **request.get("Environment", {}),
         },
         max_runtime_seconds=request["StoppingCondition"]["MaxRuntimeInSeconds"],
         network_isolated=request.get("NetworkConfig", {}).get("EnableNetworkIsolation", False),
-        instance_type=cluster["InstanceType"],
         message_file=_OUTPUT_DIR / "message",
         job_name=job_name,
         job_arn=job_arn,
@@ -138,19 +139,22 @@ def describe_processing_job(request: JSON, spec: JobSpec, result: JobResult, ide
     }
 
 
-def failure_reason(result: JobResult) -> str | None:
-    """The job's FailureReason, None unless it failed. Follows: containers.md 1.8, service.md section 5.4."""
+def failure_reason(result: JobResult, limit: int = REASON_LIMIT) -> str | None:
+    """The job's FailureReason, None unless it failed: at most `limit` characters.
+
+    Follows: containers.md 1.8, service.md section 5.4.
+    """
     if result.end is JobEnd.REFUSED:
-        return f"ClientError: {create_refused(OPERATION, result.detail)}"[:REASON_LIMIT]
-    if result.end in (JobEnd.LOST, JobEnd.UNPUBLISHED):
-        return platform_reason(result)
+        return f"ClientError: {create_refused(OPERATION, result.detail)}"[:limit]
+    if result.end in PLATFORM_WORDS:
+        return platform_reason(result, limit)
     if result.message_undecodable:
         return "ClientError: The file /opt/ml/output/message is not UTF-8."
     if result.end is not JobEnd.FAILED:
         return None
     if result.out_of_memory:  # UNVERIFIED: the service's text is not recorded. containers.md 7 no. 7
         return f"AlgorithmError: The container ran out of memory and was killed, exit code: {result.exit_code}"
-    return f"AlgorithmError: {result.detail or 'See job logs for more information'}"[:REASON_LIMIT]
+    return f"AlgorithmError: {result.detail or 'See job logs for more information'}"[:limit]
 
 
 def _with_defaults(request: JSON, identity: Identity) -> JSON:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from localpipe.core.jobspec import JobEnd, JobResult
@@ -23,10 +22,18 @@ REASON_LIMIT = 1024
 DEFAULT_MAX_RUNTIME_SECONDS = 86_400
 """MaxRuntimeInSeconds where the request has none: one day. Follows: containers.md 1.1, 2.1."""
 
+PLATFORM_WORDS: Mapping[JobEnd, str] = {
+    JobEnd.LOST: "InternalServerError",
+    JobEnd.CUT_OFF: "ClientError",
+    JobEnd.UNPUBLISHED: "ClientError: Artifact upload failed",
+}
+"""How a FailureReason begins where not the container failed but what is around it.
+
+UNVERIFIED: the service's text for the last is not recorded. Follows: containers.md 2.11.
+"""
+
 ALWAYS = frozenset(JobEnd)
 """The ends after which what was uploaded while the job ran is brought up to date. Follows: containers.md 1.7, 2.12."""
-
-_GPU_INSTANCE = re.compile(r"ml\.[gp]\d")
 
 
 def require_none(problems: Iterable[Problem], operation: str) -> None:
@@ -44,18 +51,16 @@ def time_limit_reason(kind: str, seconds: int) -> str:
     return f"ClientError: The {kind} job was stopped because it ran longer than MaxRuntimeInSeconds ({seconds})"
 
 
-def service_environment(identity: Identity, *instance_types: str) -> Mapping[str, str]:
-    """Variables that the service gives to jobs of both kinds; all hosts get the same here.
+def service_environment(identity: Identity) -> Mapping[str, str]:
+    """Variables that the service gives to jobs of both kinds.
 
     UNVERIFIED for processing, but for the region. Follows: containers.md 1.3, 2.7.
     """
-    gpu = {} if any(map(_GPU_INSTANCE.match, instance_types)) else {"NVIDIA_VISIBLE_DEVICES": "void"}
     return {
         "AWS_REGION": identity.region,
         "AWS_DEFAULT_REGION": identity.region,
         "AWS_EXECUTION_ENV": "AWS_ECS_EC2",
         "DMLC_INTERFACE": NETWORK_INTERFACE,
-        **gpu,
     }
 
 
@@ -69,10 +74,6 @@ def echoed(request: JSON, names: Iterable[str]) -> dict[str, JSON]:
     return {name: request[name] for name in names if name in request}
 
 
-def platform_reason(result: JobResult) -> str:
-    """FailureReason of a job that was lost (containers.md 2.11) or whose outputs could not be published.
-
-    UNVERIFIED: the service's text for the latter is not recorded.
-    """
-    words = "InternalServerError" if result.end is JobEnd.LOST else "ClientError: Artifact upload failed"
-    return f"{words}: {result.detail}"[:REASON_LIMIT]
+def platform_reason(result: JobResult, limit: int) -> str:
+    """FailureReason of a job with one of the ends of `PLATFORM_WORDS`, cut at `limit`."""
+    return f"{PLATFORM_WORDS[result.end]}: {result.detail}"[:limit]

@@ -9,7 +9,7 @@ from localpipe.core.jobspec import Channel, DataType, InputMode, JobKind, JobSpe
 from localpipe.core.names import S3Uri
 from localpipe.errors import Problem
 from localpipe.jobs import layout
-from localpipe.jobs.artifacts import CHECKPOINT_DIR, MODEL_DIR, OUTPUT_DIR, training_outputs
+from localpipe.jobs.artifacts import CHECKPOINT_DIR, MODEL_DIR, OUTPUT_DIR, checkpoint_problems, training_outputs
 from localpipe.jobs.channels import GZIP, RECORD_IO, SHARDED, choice, training_channel_problems
 from localpipe.jobs.cluster import hosts_of, instance_group_problems, instance_groups
 from localpipe.jobs.members import bad_uris, lacking, members, repeated, texts
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 OPERATION = "CreateTrainingJob"
 _INPUT_DIR = PurePosixPath("/opt/ml/input")
-_DATA_DIR = _INPUT_DIR / "data"
 _METRICS_DIR = OUTPUT_DIR / "metrics" / "sagemaker"
 _WARM_POOL_VARIABLE = "SAGEMAKER_MANAGED_WARMPOOL_CACHE_DIRECTORY"
 _WARM_POOL_CACHE = PurePosixPath("/opt/ml/sagemaker/warmpoolcache")  # UNVERIFIED: containers.md 2.7
@@ -56,6 +55,7 @@ def training_problems(request: JSON, path: str) -> list[Problem]:
         *bad_uris(request, f"{sources}.S3DataSource.S3Uri", path),
         *bad_uris(request, "OutputDataConfig.S3OutputPath", path),
         *bad_uris(request, "CheckpointConfig.S3Uri", path),
+        *checkpoint_problems(request, path),
         *repeated(request, "InputDataConfig[*].ChannelName", path),
         *_unusable_names(request, path),
         *training_channel_problems(request, path),
@@ -82,10 +82,15 @@ def training_spec(request: JSON, *, job_name: str, identity: Identity, path: str
         hosts=layout.hosts(groups, layout.TRAINING_CONFIG_DIR, _common_files(request)),
         channels=_channels(request, groups, path),
         outputs=training_outputs(request, job_name, path),
-        directories=(_DATA_DIR, OUTPUT_DIR, _METRICS_DIR, *((_WARM_POOL_CACHE,) if _keeps_warm(request) else ())),
+        directories=(
+            layout.TRAINING_DATA_DIR,
+            OUTPUT_DIR,
+            _METRICS_DIR,
+            *((_WARM_POOL_CACHE,) if _keeps_warm(request) else ()),
+        ),
         mount_roots=(_INPUT_DIR, MODEL_DIR, OUTPUT_DIR),
         environment={
-            **service_environment(identity, *(group.instance_type for group in groups)),
+            **service_environment(identity),
             "TRAINING_JOB_NAME": job_name,
             "TRAINING_JOB_ARN": job_arn,
             "SAGEMAKER_METRICS_DIRECTORY": str(_METRICS_DIR),
@@ -94,7 +99,6 @@ def training_spec(request: JSON, *, job_name: str, identity: Identity, path: str
         },
         max_runtime_seconds=request["StoppingCondition"]["MaxRuntimeInSeconds"],
         network_isolated=request["EnableNetworkIsolation"],
-        instance_type=groups[0].instance_type,
         restarts=request.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0),
         metrics=metric_definitions(request),
         failure_file=OUTPUT_DIR / "failure",
@@ -153,7 +157,7 @@ def _channel(channel: JSON, mode: str, groups: Sequence[InstanceGroup], path: st
     return Channel(
         name=channel["ChannelName"],
         uri=S3Uri.parse(source["S3Uri"]),
-        container_dir=_DATA_DIR / channel["ChannelName"],
+        container_dir=layout.TRAINING_DATA_DIR / channel["ChannelName"],
         mode=choice(InputMode, mode, "input mode", OPERATION),
         data_type=choice(DataType, source.get("S3DataType", DataType.S3_PREFIX.value), "S3DataType", OPERATION),
         attribute_names=tuple(source.get("AttributeNames", ())),

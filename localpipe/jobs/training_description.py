@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from localpipe.core.jobspec import JobEnd
 from localpipe.jobs.artifacts import MODEL_PUBLISHED_ON, model_artifacts
-from localpipe.jobs.requests import REASON_LIMIT, echoed, platform_reason
+from localpipe.jobs.requests import PLATFORM_WORDS, REASON_LIMIT, echoed, platform_reason
 from localpipe.jobs.training import with_defaults
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ _STATUS: Mapping[JobEnd, tuple[str, str]] = {
     JobEnd.TIMED_OUT: ("Stopped", "MaxRuntimeExceeded"),
     JobEnd.REFUSED: ("Failed", "Failed"),
     JobEnd.LOST: ("Failed", "Failed"),
+    JobEnd.CUT_OFF: ("Failed", "Failed"),
     JobEnd.UNPUBLISHED: ("Failed", "Failed"),
 }
 
@@ -79,19 +80,19 @@ def describe_training_job(request: JSON, spec: JobSpec, result: JobResult, ident
     }
 
 
-def failure_reason(result: JobResult) -> str | None:
-    """The job's FailureReason, None unless it failed: at most 1024 characters, of which the exit code is never cut.
+def failure_reason(result: JobResult, limit: int = REASON_LIMIT) -> str | None:
+    """The job's FailureReason, None unless it failed: at most `limit` characters, of which the exit code is never cut.
 
     Follows: containers.md 2.11.
     """
     if result.end is JobEnd.REFUSED:
-        return f"ClientError: {result.detail}"[:REASON_LIMIT]
-    if result.end in (JobEnd.LOST, JobEnd.UNPUBLISHED):
-        return platform_reason(result)
+        return f"ClientError: {result.detail}"[:limit]
+    if result.end in PLATFORM_WORDS:
+        return platform_reason(result, limit)
     if result.end is not JobEnd.FAILED:
         return None
     exit_code = f", exit code: {result.exit_code}"
-    return f"AlgorithmError: {_failure_text(result)}"[: REASON_LIMIT - len(exit_code)] + exit_code
+    return f"AlgorithmError: {_failure_text(result)}"[: limit - len(exit_code)] + exit_code
 
 
 def _failure_text(result: JobResult) -> str:

@@ -74,15 +74,19 @@ class StepSucceeded:
 
 @dataclass(frozen=True)
 class AttemptFailed:
-    """An attempt failed; without a RetryScheduled after it, so did the step. `exception_type` None: never retried."""
+    """An attempt failed; without a RetryScheduled after it, so did the step. `exception_type` None: never retried.
 
-    SCHEMA: ClassVar[int] = 1
+    `failed_host`: the host of its job that failed first, empty if none did.
+    """
+
+    SCHEMA: ClassVar[int] = 2
     step: str
     attempt: int
     reason: str
     exception_type: str | None = None
     properties: JSON = None
     ends_execution: bool = False
+    failed_host: str = ""
 
 
 @dataclass(frozen=True)

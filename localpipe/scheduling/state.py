@@ -105,6 +105,7 @@ class AttemptExecution:
     """One attempt of a step. Times are epoch seconds; `ended_at` None: it is under way. `launched_at`: its job runs since.
 
     `started_at` stays when a crashed attempt is done anew. `killed`: it was signalled after a kill had been asked for.
+    `failed_host`: the host of its job that failed first, empty if none did.
     """
 
     attempt: int
@@ -115,6 +116,7 @@ class AttemptExecution:
     exception_type: str | None = None
     properties: JSON = None
     ends_execution: bool = False
+    failed_host: str = ""
     log_files: tuple[str, ...] = ()
     repeat_command: str = ""
     outputs: tuple[str, ...] = ()
@@ -175,6 +177,11 @@ class StepExecution:
     def reason(self) -> str:
         """The last attempt's FailureReason; empty where it has none."""
         return self.last.reason if self.last else ""
+
+    @property
+    def failed_host(self) -> str:
+        """The host of the last attempt's job that failed first; empty if none did."""
+        return self.last.failed_host if self.last else ""
 
     @property
     def exception_type(self) -> str | None:
@@ -394,6 +401,7 @@ def _attempt_after(last: AttemptExecution, event: StepEvent, at: float, *, kill:
                 exception_type=event.exception_type,
                 properties=event.properties,
                 ends_execution=event.ends_execution,
+                failed_host=event.failed_host,
             )
         case AttemptStopped(reason=reason, properties=properties):
             return replace(last, ended_at=at, reason=reason, properties=properties)

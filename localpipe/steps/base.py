@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from localpipe.core import JSON
+    from localpipe.core.fidelity import Rule
     from localpipe.core.work import Outcome, ResolvedStep, Work, WorkResult
     from localpipe.definition.model import StepDefinition
     from localpipe.errors import Problem
@@ -23,6 +24,9 @@ class StepType(StepKind, Protocol):
 
     capped: ClassVar[bool]
     """Whether it counts against MaxParallelExecutionSteps; instant steps do not (service.md 13, no. 17)."""
+
+    fidelity: ClassVar[tuple[Rule, ...]]
+    """What becomes of each member of the request; empty without one."""
 
     def work(self, step: ResolvedStep) -> Work:
         """What to do.
@@ -52,6 +56,7 @@ class LeafStep:
     retryable: ClassVar[bool] = False
     can_be_depended_on: ClassVar[bool] = True
     capped: ClassVar[bool] = True
+    fidelity: ClassVar[tuple[Rule, ...]] = ()
 
     def check(self, step: StepDefinition) -> Iterable[Problem]:
         """None beyond those of the shape."""

@@ -9,9 +9,13 @@ from localpipe.core.work import Failure, Stopped, Success
 from localpipe.jobs.requests import REASON_LIMIT, time_limit_reason
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from localpipe.core import JSON
     from localpipe.core.jobspec import JobSpec
     from localpipe.core.work import Outcome, WorkResult
+
+_RAN_AND_FAILED = "ClientError: "
 
 
 def job_result(result: WorkResult) -> JobResult:
@@ -21,17 +25,23 @@ def job_result(result: WorkResult) -> JobResult:
     return result
 
 
-def job_outcome(result: JobResult, spec: JobSpec, reason: str | None, description: JSON) -> Outcome:
-    """Outcome of a step from its job's end, FailureReason and Describe document.
+def job_outcome(
+    result: JobResult, spec: JobSpec, failure_reason: Callable[[JobResult, int], str | None], description: JSON
+) -> Outcome:
+    """Outcome of a step from its job's end and Describe document. `failure_reason(result, limit)`: the job's FailureReason.
 
     A job that was refused never was: it has no properties. Its reason is the step's as it stands; that of a job that ran and
-    failed gets `ClientError: ` before it. Follows: service.md section 5.3, 5.4.
+    failed gets `ClientError: ` before it, and so has less room. Follows: service.md section 5.3, 5.4.
     """
     if result.end is JobEnd.REFUSED:
-        return Failure(reason=reason or "", exception_type=result.exception_type)
+        return Failure(reason=failure_reason(result, REASON_LIMIT) or "", exception_type=result.exception_type)
+    reason = failure_reason(result, REASON_LIMIT - len(_RAN_AND_FAILED))
     if reason is not None:
         return Failure(
-            reason=f"ClientError: {reason}"[:REASON_LIMIT], exception_type=result.exception_type, properties=description
+            reason=f"{_RAN_AND_FAILED}{reason}",
+            exception_type=result.exception_type,
+            properties=description,
+            failed_host=result.failed_host,
         )
     if result.end is JobEnd.STOPPED:
         return Stopped(properties=description)

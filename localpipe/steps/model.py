@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from localpipe.core.work import CreateResource
 from localpipe.errors import Problem
+from localpipe.jobs.fidelity import KEPT_ROLE, KEPT_VPC, NO_TAGS, approximated, exact, ignored
 from localpipe.steps.base import LeafStep
 from localpipe.steps.resources import created, token
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from localpipe.core import JSON
+    from localpipe.core.fidelity import Rule
     from localpipe.core.work import Outcome, ResolvedStep, Work, WorkResult
     from localpipe.definition.model import StepDefinition
 
@@ -27,6 +29,12 @@ class ModelStep(LeafStep):
     properties_shape: ClassVar[str | None] = "DescribeModelOutput"
     job_name_argument: ClassVar[str | None] = "ModelName"
     retryable: ClassVar[bool] = True
+    fidelity: ClassVar[tuple[Rule, ...]] = (
+        *exact("ModelName", "PrimaryContainer", "Containers", "InferenceExecutionConfig", "EnableNetworkIsolation"),
+        approximated("ExecutionRoleArn", KEPT_ROLE),
+        approximated("VpcConfig", KEPT_VPC),
+        ignored("Tags", NO_TAGS),
+    )
 
     def check(self, step: StepDefinition) -> Iterable[Problem]:
         """A model has one container or a list of them, not both."""

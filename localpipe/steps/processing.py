@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from localpipe.core.work import RunJob
 from localpipe.definition.property_paths import element_names
 from localpipe.jobs.processing import describe_processing_job, failure_reason, processing_problems, processing_spec
+from localpipe.jobs.processing_fidelity import PROCESSING_FIDELITY
 from localpipe.steps.base import LeafStep
 from localpipe.steps.jobs import job_outcome, job_result
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from localpipe.core import JSON
+    from localpipe.core.fidelity import Rule
     from localpipe.core.jobspec import JobSpec
     from localpipe.core.work import Outcome, ResolvedStep, Work, WorkResult
     from localpipe.definition.model import StepDefinition
@@ -29,6 +31,7 @@ class ProcessingStep(LeafStep):
     properties_shape: ClassVar[str | None] = "DescribeProcessingJobResponse"
     job_name_argument: ClassVar[str | None] = "ProcessingJobName"
     retryable: ClassVar[bool] = True
+    fidelity: ClassVar[tuple[Rule, ...]] = PROCESSING_FIDELITY
 
     def check(self, step: StepDefinition) -> Iterable[Problem]:
         """What the service or localpipe refuses in the request."""
@@ -50,7 +53,7 @@ class ProcessingStep(LeafStep):
         """Properties in DescribeProcessingJob shape, or the job's reason."""
         job, spec = job_result(result), _spec(step)
         description = describe_processing_job(step.arguments, spec, job, step.execution.identity)
-        return job_outcome(job, spec, failure_reason(job), description)
+        return job_outcome(job, spec, failure_reason, description)
 
     def metadata(self, properties: JSON) -> JSON:
         """`{"ProcessingJob": {"Arn": ...}}`."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from localpipe.core.work import CreateResource
 from localpipe.errors import Problem
+from localpipe.jobs.fidelity import NO_TAGS, NOT_ENCRYPTED, approximated, exact, ignored
 from localpipe.jobs.members import members
 from localpipe.steps.base import LeafStep
 from localpipe.steps.resources import created, token
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from localpipe.core import JSON
+    from localpipe.core.fidelity import Rule
     from localpipe.core.work import Outcome, ResolvedStep, Work, WorkResult
     from localpipe.definition.model import StepDefinition
 
@@ -25,6 +27,18 @@ class RegisterModelStep(LeafStep):
     request_shape: ClassVar[str | None] = "CreateModelPackageInput"
     properties_shape: ClassVar[str | None] = "DescribeModelPackageOutput"
     retryable: ClassVar[bool] = True
+    fidelity: ClassVar[tuple[Rule, ...]] = (
+        *exact(
+            *("ModelPackageName", "ModelPackageGroupName", "ModelPackageDescription", "ModelPackageRegistrationType"),
+            *("InferenceSpecification", "SourceAlgorithmSpecification", "ModelApprovalStatus", "MetadataProperties"),
+            *("ModelMetrics", "ClientToken", "Domain", "Task", "SamplePayloadUrl", "CustomerMetadataProperties"),
+            *("DriftCheckBaselines", "AdditionalInferenceSpecifications", "SkipModelValidation", "SourceUri", "ModelCard"),
+            *("ModelLifeCycle", "ManagedStorageType", "CertifyForMarketplace"),
+        ),
+        approximated("SecurityConfig", NOT_ENCRYPTED),
+        ignored("ValidationSpecification", "The package was not validated: no validation job ran."),
+        ignored("Tags", NO_TAGS),
+    )
 
     def check(self, step: StepDefinition) -> Iterable[Problem]:
         """The service takes no CertifyForMarketplace here. Follows: service.md section 1.6."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from localpipe.core.work import RunJob
 from localpipe.jobs.training import training_problems, training_spec
 from localpipe.jobs.training_description import describe_training_job, failure_reason
+from localpipe.jobs.training_fidelity import TRAINING_FIDELITY
 from localpipe.steps.base import LeafStep
 from localpipe.steps.jobs import job_outcome, job_result
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from localpipe.core import JSON
+    from localpipe.core.fidelity import Rule
     from localpipe.core.jobspec import JobSpec
     from localpipe.core.work import Outcome, ResolvedStep, Work, WorkResult
     from localpipe.definition.model import StepDefinition
@@ -28,6 +30,7 @@ class TrainingStep(LeafStep):
     properties_shape: ClassVar[str | None] = "DescribeTrainingJobResponse"
     job_name_argument: ClassVar[str | None] = "TrainingJobName"
     retryable: ClassVar[bool] = True
+    fidelity: ClassVar[tuple[Rule, ...]] = TRAINING_FIDELITY
 
     def check(self, step: StepDefinition) -> Iterable[Problem]:
         """What the service or localpipe refuses in the request."""
@@ -41,7 +44,7 @@ class TrainingStep(LeafStep):
         """Properties in DescribeTrainingJob shape, or the job's reason."""
         job, spec = job_result(result), _spec(step)
         description = describe_training_job(step.arguments, spec, job, step.execution.identity)
-        return job_outcome(job, spec, failure_reason(job), description)
+        return job_outcome(job, spec, failure_reason, description)
 
     def metadata(self, properties: JSON) -> JSON:
         """`{"TrainingJob": {"Arn": ...}}`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sqlite3
 import threading
@@ -27,11 +28,15 @@ from localpipe.service.executions import (
     stop_pipeline_execution,
 )
 from localpipe.service.preflight import preflight
+from localpipe.service.wiring import Home
+from localpipe.store import LocalStore
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from localpipe.core import JSON
     from localpipe.runners.scripted import Behaviour
     from localpipe.scheduling.events import Recorded
-    from localpipe.service.wiring import Home
 
 Start = Callable[..., PipelineExecution]
 OUT = PurePosixPath(PROCESSING)
@@ -239,6 +244,43 @@ def test_a_time_limit_fails_the_step_and_names_the_limit(run: Start) -> None:
     row = ended.document()["Steps"][0]
     assert row["StepStatus"] == "Failed"
     assert "1 second" in row["FailureReason"] or "MaxRuntimeInSeconds" in row["FailureReason"]
+
+
+class Busy(LocalStore):
+    """A store that takes its time for a directory, and knows how many it was given at once."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory, {})
+        self._lock, self._now, self.most = threading.Lock(), 0, 0
+
+    def put_directory(self, prefix: S3Uri, directory: Path) -> bool:
+        with self._lock:
+            self._now += 1
+            self.most = max(self.most, self._now)
+        threading.Event().wait(0.05)
+        with self._lock:
+            self._now -= 1
+        return super().put_directory(prefix, directory)
+
+
+class OneStore(Home):
+    """A home whose executions all use its own store."""
+
+    def keeping(self, kept: JSON) -> Home:
+        other = super().keeping(kept)
+        other.store = self.store
+        return other
+
+
+def test_no_more_jobs_are_collected_at_once_than_there_are_cores(home: Home) -> None:
+    cores, runner = os.cpu_count() or 1, ScriptedRunner(default=writes("out/x", "x"))
+    with closing(OneStore(home.settings)) as opened:
+        opened.store = busy = Busy(home.directory / "s3")
+        steps = (processing(f"S{number}", outputs=("out",)) for number in range(cores + 4))
+        ready = preflight(opened, pipeline(*steps), "cores", {}, runner=runner)
+        execution = describe_pipeline_execution(opened, start_pipeline_execution(opened, ready))
+        assert drive(execution, lambda fact: None, runner).status == "Succeeded"
+    assert busy.most == cores
 
 
 def test_the_parallelism_cap_holds(home: Home, start: Start) -> None:

@@ -19,6 +19,7 @@ from localpipe.core.jobspec import (
     JobKind,
     JobResult,
     JobSpec,
+    Limits,
     OutputSpec,
     StagedJob,
 )
@@ -54,7 +55,6 @@ def spec() -> JobSpec:
         environment={},
         max_runtime_seconds=60,
         network_isolated=False,
-        instance_type="ml.m5.large",
         job_name="job",
         job_arn="arn",
     )
@@ -92,20 +92,37 @@ def store(tmp_path: Path) -> LocalStore:
 
 @pytest.fixture
 def stager(tmp_path: Path, store: LocalStore) -> Stager:
-    return Stager(store=store, attempt_dir=lambda key: tmp_path / "attempt", nearest_prefix=lambda uri: None)
+    return a_stager(tmp_path, store)
 
 
-def job(runner: ScriptedRunner, stager: Stager, slots: Slots | None = None, wanted: JobSpec | None = None) -> JobRun:
+def a_stager(tmp_path: Path, store: LocalStore) -> Stager:
+    return Stager(
+        store=store,
+        attempt_dir=lambda key: tmp_path / "attempt",
+        nearest_prefix=lambda uri: None,
+        limits=lambda instance_type: Limits(),
+    )
+
+
+def job(
+    runner: ScriptedRunner,
+    stager: Stager,
+    slots: Slots | None = None,
+    wanted: JobSpec | None = None,
+    *,
+    key: AttemptKey = KEY,
+    grace_seconds: float = 0.01,
+) -> JobRun:
     context = JobContext(
         runner=runner,
         slots=slots or Slots(1),
         stager=stager,
         clock=Clock(),
-        grace_seconds=0.01,
+        grace_seconds=grace_seconds,
         at_disk=nullcontext(),
         made_ahead=lambda key: None,
     )
-    return JobRun(wanted or spec(), KEY, context)
+    return JobRun(wanted or spec(), key, context)
 
 
 def run(job: JobRun, launched: Callable[[Launch], None] = lambda launch: None) -> JobResult:
@@ -151,12 +168,10 @@ def test_a_start_that_fails_is_refused_and_leaves_no_preparation(stager: Stager)
 
 def test_a_disk_that_refuses_the_outputs_fails_the_job_and_not_the_run(tmp_path: Path, store: LocalStore) -> None:
     class Full(LocalStore):
-        def put(self, *arguments: object, **options: object) -> object:
+        def put_directory(self, *arguments: object) -> bool:
             raise HomeUnusable("The disk is full.")
 
-    stager = Stager(
-        store=Full(tmp_path / "full", {}), attempt_dir=lambda key: tmp_path / "attempt", nearest_prefix=lambda uri: None
-    )
+    stager = a_stager(tmp_path, Full(tmp_path / "full", {}))
     runner = ScriptedRunner(
         {"S": lambda container: container.write(PurePosixPath("/opt/ml/processing/out/x"), "x") or 3 * 0}
     )
@@ -235,6 +250,84 @@ def test_a_job_whose_engine_stays_silent_is_lost_and_counts_as_an_internal_error
     assert (result.end, result.exception_type) == (JobEnd.LOST, "SageMaker.JOB_INTERNAL_ERROR")
 
 
+def test_a_job_that_is_found_and_goes_silent_again_is_lost(stager: Stager) -> None:
+    class Fading(ScriptedRunner):
+        def start(self, job: StagedJob) -> object:
+            return Silent()
+
+        def find(self, key: AttemptKey) -> object:
+            return Silent()
+
+    result = run(job(Fading(), stager))
+    assert (result.end, result.detail, result.started_at) == (JobEnd.LOST, "the engine does not answer", 50.0)
+
+
+class Overdue(Silent):
+    """Its time is up at once, and then its engine goes silent."""
+
+    def wait(self, timeout_seconds: float | None = None) -> JobExit | None:
+        return super().wait() if timeout_seconds is None else None
+
+    def signal(self, signum: int) -> None:
+        """Whoever is told does not hear it any more."""
+
+
+class GoingSilent(ScriptedRunner):
+    """Its first job goes silent when its time is up. `told`: the first signal of each later one."""
+
+    def __init__(self, *, found_again: bool) -> None:
+        super().__init__(default=self._listen)
+        self.told: list[int | None] = []
+        self._found_again, self._starts = found_again, 0
+
+    def start(self, job: StagedJob) -> object:
+        self._starts += 1
+        if self._starts > 1:
+            return super().start(job)
+        if self._found_again:
+            super().start(job).signal(signal.SIGTERM)
+        return Overdue()
+
+    def find(self, key: AttemptKey) -> object:
+        return super().find(key) if self._found_again else None
+
+    def _listen(self, container: ScriptedContainer) -> int:
+        self.told.append(container.next_signal(20))
+        return 0
+
+
+def test_a_lost_job_that_is_started_again_has_its_time_limit_too(stager: Stager) -> None:
+    runner = GoingSilent(found_again=False)
+    wanted = replace(spec(), max_runtime_seconds=0, restarts=1)
+    assert run(job(runner, stager, wanted=wanted, grace_seconds=60)).end is JobEnd.TIMED_OUT
+    assert runner.told == [signal.SIGTERM]
+
+
+def test_a_job_whose_time_was_up_when_its_engine_went_silent_timed_out(stager: Stager) -> None:
+    runner = GoingSilent(found_again=True)
+    assert run(job(runner, stager, wanted=replace(spec(), max_runtime_seconds=0), grace_seconds=60)).end is JobEnd.TIMED_OUT
+
+
+def test_a_stop_leaves_nobody_behind_who_would_kill(stager: Stager) -> None:
+    before = set(threading.enumerate())
+    told = job(ScriptedRunner({"S": lambda container: container.next_signal(20) or 1}), stager, grace_seconds=60)
+    assert run(told, lambda launch: told.stop(kill=False)).end is JobEnd.STOPPED
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_what_earlier_attempts_of_the_step_left_is_removed_before_the_next(stager: Stager) -> None:
+    runner = ScriptedRunner({"T": lambda container: container.next_signal(20) or 1})
+    other = replace(KEY, step="T")
+    for key in (KEY, other):
+        runner.start(stager.stage(spec(), key, {}, anew=True, overlays=False))
+    second = job(runner, stager, key=replace(KEY, attempt=2))
+    assert run(second).end is JobEnd.COMPLETED
+    assert (runner.find(KEY), runner.find(other) is None) == (None, False)
+    runner.sweep(lambda key: False)
+
+
 def test_engine_trouble_before_the_start_is_trouble_of_the_create_call(stager: Stager) -> None:
     def start() -> object:
         raise JobFailed("the engine does not answer", "SageMaker.JOB_INTERNAL_ERROR")
@@ -292,13 +385,11 @@ def test_a_place_is_free_again_before_the_outputs_are_published(tmp_path: Path) 
     free: list[bool] = []
 
     class Watched(LocalStore):
-        def put(self, *arguments: object, **options: object) -> object:
+        def put_directory(self, prefix: S3Uri, directory: Path) -> bool:
             free.append(a_place_is_free(slots))
-            return super().put(*arguments, **options)  # type: ignore[arg-type]  # passed on unchanged
+            return super().put_directory(prefix, directory)
 
-    stager = Stager(
-        store=Watched(tmp_path / "s3", {}), attempt_dir=lambda key: tmp_path / "attempt", nearest_prefix=lambda uri: None
-    )
+    stager = a_stager(tmp_path, Watched(tmp_path / "s3", {}))
     writing = {"S": lambda container: container.write(PurePosixPath("/opt/ml/processing/out/x"), "x") or 3 * 0}
     assert run(job(ScriptedRunner(writing), stager, slots)).end is JobEnd.COMPLETED
     assert free == [True]

@@ -9,7 +9,18 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from localpipe.core.jobspec import Channel, HostSpec, InputMode, JobEnd, JobKind, JobResult, JobSpec
+from localpipe.core.jobspec import (
+    Channel,
+    HostSpec,
+    InputMode,
+    JobEnd,
+    JobExit,
+    JobKind,
+    JobResult,
+    JobSpec,
+    Limits,
+    OutputSpec,
+)
 from localpipe.core.names import AttemptKey, S3Uri
 from localpipe.engine.job import JobContext, JobRun, Launch
 from localpipe.engine.slots import Slots
@@ -18,6 +29,7 @@ from localpipe.staging import Stager
 from localpipe.store import LocalStore
 
 KEY = AttemptKey(execution_id="e" * 12, step="S", attempt=1)
+MODEL, FAILURE = PurePosixPath("/opt/ml/model"), PurePosixPath("/opt/ml/output/failure")
 CHANNEL = Channel(
     name="train", uri=S3Uri("b", "data"), container_dir=PurePosixPath("/opt/ml/input/data/train"), mode=InputMode.PIPE
 )
@@ -34,7 +46,6 @@ SPEC = JobSpec(
     environment={},
     max_runtime_seconds=60,
     network_isolated=False,
-    instance_type="ml.m5.large",
     job_name="job",
     job_arn="arn",
 )
@@ -49,12 +60,21 @@ Run = Callable[..., JobResult]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "s3", {})
+
+
+@pytest.fixture
+def run(tmp_path: Path, store: LocalStore) -> Run:
     """Run a job that reads `a`, `b` from its channel, on a runner."""
-    store = LocalStore(tmp_path / "s3", {})
     for key in ("a", "b"):
         store.put(S3Uri("b", f"data/{key}"), key.encode())
-    stager = Stager(store=store, attempt_dir=lambda _: tmp_path / "attempt", nearest_prefix=lambda _: None)
+    stager = Stager(
+        store=store,
+        attempt_dir=lambda _: tmp_path / "attempt",
+        nearest_prefix=lambda _: None,
+        limits=lambda _: Limits(),
+    )
 
     def run_it(
         runner: ScriptedRunner,
@@ -93,16 +113,42 @@ def test_a_job_reads_its_epochs_while_it_runs(run: Run) -> None:
     assert read == [b"ab", b"ab"]
 
 
-def test_a_job_that_cannot_be_fed_on_is_killed_and_tells_why(run: Run) -> None:
+def test_a_job_that_cannot_be_fed_on_is_killed_and_fails_with_what_it_had(run: Run, store: LocalStore) -> None:
     def train(container: ScriptedContainer) -> int:
+        container.write(MODEL / "weights", "W")
+        container.write(FAILURE, "the input ended early")
         epoch(container, 0)
         container.next_signal(20)
         return 0
 
-    result = run(ScriptedRunner({"S": train}), spec=replace(SPEC, channels=(replace(CHANNEL, gunzip=True),)))
-    assert result.end is JobEnd.REFUSED
+    model = OutputSpec(name="model", container_dir=MODEL, uri=S3Uri("b", "model"), published_on=frozenset({JobEnd.CUT_OFF}))
+    spec = replace(
+        SPEC,
+        channels=(replace(CHANNEL, gunzip=True),),
+        outputs=(model,),
+        mount_roots=(PurePosixPath("/opt/ml"),),
+        failure_file=FAILURE,
+    )
+    launches: list[Launch] = []
+    result = run(ScriptedRunner({"S": train}), spec=spec, launched=launches.append)
+    assert (result.end, result.started_at, len(launches)) == (JobEnd.CUT_OFF, 50.0, 1)
     assert result.detail.startswith("Input 'train': object s3://b/data/a cannot be unpacked as gzip: ")
-    assert result.exception_type is None
+    assert (result.failure, result.exception_type) == ("the input ended early", None)
+    assert store.head(S3Uri("b", "model/weights"))
+
+
+def test_the_failure_is_that_of_the_host_that_failed_first(run: Run) -> None:
+    def train(container: ScriptedContainer) -> JobExit:
+        for host in container.job.hosts:
+            written = host.mounts[0].host_dir / FAILURE.relative_to(host.mounts[0].container_dir)
+            written.parent.mkdir()
+            written.write_text(f"{host.name} failed")
+        return JobExit(exit_code=3, host=1)
+
+    hosts = tuple(HostSpec(name=name, files=()) for name in ("algo-1", "algo-2"))
+    spec = replace(SPEC, hosts=hosts, channels=(), mount_roots=(PurePosixPath("/opt/ml"),), failure_file=FAILURE)
+    result = run(ScriptedRunner({"S": train}), spec=spec)
+    assert (result.failure, result.failed_host) == ("algo-2 failed", "algo-2")
 
 
 def test_a_job_without_its_input_never_starts(run: Run) -> None:

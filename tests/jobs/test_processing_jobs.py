@@ -90,11 +90,11 @@ def test_the_environment_holds_the_service_s_variables_and_the_request_s_win() -
         "AWS_DEFAULT_REGION": "eu-west-1",
         "AWS_EXECUTION_ENV": "AWS_ECS_EC2",
         "DMLC_INTERFACE": "eth0",
-        "NVIDIA_VISIBLE_DEVICES": "void",
         "PROCESSING_JOB_NAME": "job-1",
         "PROCESSING_JOB_ARN": "arn:aws:sagemaker:eu-west-1:123456789012:processing-job/job-1",
         "A": "1",
     }
+    assert spec.hosts[0].environment == {"NVIDIA_VISIBLE_DEVICES": "void"}
 
 
 @pytest.mark.documented
@@ -234,7 +234,7 @@ def test_members_that_change_nothing_here_are_accepted() -> None:
         NetworkConfig={"EnableInterContainerTrafficEncryption": True, "VpcConfig": {"Subnets": [], "SecurityGroupIds": []}},
     )
     assert processing_problems(request, "$") == []
-    assert "NVIDIA_VISIBLE_DEVICES" not in spec_of(request).environment
+    assert spec_of(request).hosts[0].environment == {}
 
 
 @pytest.mark.documented
@@ -266,6 +266,10 @@ def test_a_job_of_several_hosts_has_a_host_for_each_instance() -> None:
         ),
         (
             {"ProcessingInputs": [an_input(), an_input("b", LocalPath="/opt/ml/processing/in")]},
+            "$.ProcessingInputs[1].S3Input.LocalPath: '/opt/ml/processing/in' is used 2 times. Give each its own.",
+        ),
+        (
+            {"ProcessingInputs": [an_input(), an_input("b", LocalPath="/opt/ml//processing/in/")]},
             "$.ProcessingInputs[1].S3Input.LocalPath: '/opt/ml/processing/in' is used 2 times. Give each its own.",
         ),
         (

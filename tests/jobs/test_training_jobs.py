@@ -110,6 +110,25 @@ def test_checkpoints_are_mirrored_under_the_very_prefix_whatever_the_end(given: 
     assert config == {"LocalPath": directory, "S3Uri": "s3://b/ckpt"}
 
 
+@pytest.mark.parametrize(
+    ("directory", "taken"),
+    [
+        ("/opt/ml/input/data/train/", "/opt/ml/input/data"),
+        ("/opt/ml/model", "/opt/ml/model"),
+        ("/opt/ml/output/data/ckpt", "/opt/ml/output"),
+        ("/opt/ml/input", "/opt/ml/input/config"),
+        ("/opt/ml", "/opt/ml/input/config"),
+    ],
+)
+def test_checkpoints_among_other_things_of_the_job_are_refused(directory: str, taken: str) -> None:
+    (problem,) = training_problems(a_request(CheckpointConfig={"S3Uri": "s3://b/c", "LocalPath": directory}), "$")
+    assert problem.unsupported
+    assert str(problem) == (
+        f"$.CheckpointConfig.LocalPath: Checkpoints in '{directory.rstrip('/')}' would mix with what the job has in {taken},"
+        " which is not supported. Name a directory of their own, like /opt/ml/checkpoints."
+    )
+
+
 @pytest.mark.documented
 def test_a_job_of_instance_groups_gives_a_channel_to_the_hosts_that_are_named() -> None:
     spec = spec_of(
@@ -126,7 +145,9 @@ def test_a_job_of_instance_groups_gives_a_channel_to_the_hosts_that_are_named() 
     )
     assert [host.name for host in spec.hosts] == ["algo-1", "algo-2", "algo-3"]
     assert [(channel.hosts, channel.sharded) for channel in spec.channels] == [({"algo-3"}, True), (None, False)]
-    assert "NVIDIA_VISIBLE_DEVICES" not in spec.environment
+    assert [host.instance_type for host in spec.hosts] == ["ml.m5.large", "ml.m5.large", "ml.g5.xlarge"]
+    void = {"NVIDIA_VISIBLE_DEVICES": "void"}
+    assert [host.environment for host in spec.hosts] == [void, void, {}]
 
 
 @pytest.mark.documented
@@ -180,7 +201,6 @@ def test_the_environment_holds_the_service_s_variables_and_the_request_s() -> No
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_EXECUTION_ENV": "AWS_ECS_EC2",
         "DMLC_INTERFACE": "eth0",
-        "NVIDIA_VISIBLE_DEVICES": "void",
         "TRAINING_JOB_NAME": "job-1",
         "TRAINING_JOB_ARN": "arn:aws:sagemaker:us-east-1:123456789012:training-job/job-1",
         "SAGEMAKER_METRICS_DIRECTORY": "/opt/ml/output/metrics/sagemaker",
@@ -425,6 +445,17 @@ def test_what_is_not_built_is_refused_by_place(change: JSON, path: str) -> None:
         (
             {"CheckpointConfig": {"S3Uri": "/c"}},
             "$.CheckpointConfig.S3Uri: '/c' is not an S3 URI (s3://bucket/key).",
+        ),
+        (
+            {"CheckpointConfig": {"S3Uri": "s3://b/c", "LocalPath": "relative"}},
+            "$.CheckpointConfig.LocalPath: 'relative' is not an absolute path. Name a directory like /opt/ml/checkpoints.",
+        ),
+        (
+            {"CheckpointConfig": {"S3Uri": "s3://b/c", "LocalPath": "/opt/ml/checkpoints/../model"}},
+            (
+                "$.CheckpointConfig.LocalPath: '/opt/ml/checkpoints/../model' is not an absolute path. "
+                "Name a directory like /opt/ml/checkpoints."
+            ),
         ),
         (
             {"ResourceConfig": {"InstanceType": "t", "InstanceGroups": [a_group()], "VolumeSizeInGB": 1}},

@@ -185,6 +185,23 @@ def test_a_job_that_failed_fails_the_step_in_the_service_s_words(
     assert step_types()[type_].metadata(failed.properties) != {}
 
 
+def test_a_long_reason_is_cut_and_the_exit_code_kept(sdk_request: SdkRequest) -> None:
+    failed = outcome(
+        "Training", sdk_request("v2_sklearn_estimator"), a_result(JobEnd.FAILED, exit_code=4, failure="x" * 2000)
+    )
+    assert isinstance(failed, Failure)
+    assert failed.reason.startswith("ClientError: AlgorithmError: xxx")
+    assert failed.reason.endswith("xxx, exit code: 4")
+    assert (len(failed.reason), len(failed.properties["FailureReason"])) == (1024, 1024)
+
+
+def test_a_failed_step_tells_which_host_failed_first(sdk_request: SdkRequest) -> None:
+    result = a_result(JobEnd.FAILED, exit_code=4, failed_host="algo-2")
+    failed = outcome("Training", sdk_request("v2_sklearn_estimator"), result)
+    assert isinstance(failed, Failure)
+    assert failed.failed_host == "algo-2"
+
+
 @pytest.mark.parametrize(
     ("type_", "request_name", "reason"),
     [
