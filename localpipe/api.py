@@ -13,6 +13,7 @@ from localpipe.authoring.names import pipeline_name
 from localpipe.service.attempts import objects_of
 from localpipe.service.executions import describe_pipeline_execution, drive, start_pipeline_execution
 from localpipe.service.fidelity import fidelity, inexact
+from localpipe.service.host_logs import whole_text
 from localpipe.service.preflight import make_images, preflight
 from localpipe.service.views import shown_status, started_steps
 from localpipe.service.wiring import Home
@@ -37,8 +38,8 @@ class Step:
     """How one step ended. `properties` has the Describe shape, with times in epoch seconds.
 
     `status`: the service's word. `failure_reason` is empty unless it failed. `branch_taken` is `IfSteps` or `ElseSteps` for
-    a Condition, else None. `log`: standard output and error of its containers. `artifacts`: S3 URI → local file (read only)
-    of what it wrote.
+    a Condition, else None. `log`: standard output and error of its containers; of a job on several hosts each line begins
+    with its host. `artifacts`: S3 URI → local file (read only) of what it wrote.
     """
 
     name: str
@@ -178,7 +179,6 @@ def _ended(execution: PipelineExecution) -> Execution:
 
 
 def _step(execution: PipelineExecution, step: StepExecution) -> Step:
-    logs = [Path(log_file) for log_file in step.log_files]
     return Step(
         name=step.step,
         status=shown_status(step),
@@ -186,7 +186,7 @@ def _step(execution: PipelineExecution, step: StepExecution) -> Step:
         properties=step.properties or {},
         failure_reason=step.reason,
         branch_taken=step.branches_taken[0] if step.branches_taken else None,
-        log="".join(log.read_text(encoding="utf-8", errors="replace") for log in logs if log.exists()),
+        log=whole_text(step.log_files),
         artifacts={str(info.uri): info.path for info in objects_of(step, execution.home.store)},
     )
 

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from localpipe.core.image_archive import ARCHIVE, archive_of
 from localpipe.core.image_build import ImageBuild
 from localpipe.core.jobspec import Limits
 from localpipe.core.names import Identity, S3Uri
@@ -139,7 +140,8 @@ OPTIONS: tuple[Option, ...] = (
 TABLES: Mapping[str, str] = {
     "s3.mounts": 'Local directories as bucket prefixes, read-only: "s3://company-data/raw" = "./data"',
     "images": 'Image URI patterns to local images: "*/my-image:*" = "my-image:dev", or to what is built before a run: '
-    '{ build = "./docker" }, with `dockerfile`, `target` and `args` where they are needed',
+    '{ build = "./docker" }, with `dockerfile`, `target` and `args` where they are needed, or to an archive of an image, '
+    'for the sandbox runner: "oci:./image.tar"',
     "slots": "jobs = N: how many jobs of one execution run at once",
     "instances": "enforce = true: a container gets no more processors and memory than its instance type has; "
     'what a type has: "ml.m5.large" = { cpus = 2, memory_gib = 8, gpus = 0 }',
@@ -355,7 +357,14 @@ def _images(document: Mapping[str, Any], file: Path | None) -> tuple[Mapping[str
     texts = _texts({"images": {key: value for key, value in table.items() if key not in tables}}, "images", "images", file)
     builds = {pattern: _image_build(pattern, value, file) for pattern, value in tables.items() if file}
     names = {pattern: _name_of_build(pattern, build) for pattern, build in builds.items()}
-    return {each: names.get(each) or texts[each] for each in table}, {names[each]: builds[each] for each in builds}
+    local = {each: names.get(each) or _local_image(texts[each], file) for each in table}
+    return local, {names[each]: builds[each] for each in builds}
+
+
+def _local_image(name: str, file: Path | None) -> str:
+    """The name, with the whole path of an archive."""
+    archive = archive_of(name)
+    return f"{ARCHIVE}{os.path.normpath(_beside(file.absolute(), str(archive)))}" if archive and file else name
 
 
 def _image_build(pattern: str, value: Mapping[str, Any], file: Path) -> ImageBuild:

@@ -19,13 +19,13 @@ import click
 
 from localpipe import errors
 from localpipe.cli import localpipe as command_line
+from localpipe.core.fidelity import Verdict
 from localpipe.definition.check import SAGEMAKER_STEP_TYPES
 from localpipe.errors import LocalpipeError
 from localpipe.images import catalogue
 from localpipe.jobs import unsupported
 from localpipe.scheduling import events
 from localpipe.scheduling.state import ExecutionStatus, StepStatus, transitions_mermaid
-from localpipe.service.fidelity_rules import RULES, Verdict
 from localpipe.settings import ENVIRONMENT_PREFIX, FILE_NAME, OPTIONS, TABLES
 from localpipe.steps import STEP_TYPES
 
@@ -237,7 +237,8 @@ def images() -> str:
             "Docker runner (`localpipe images build`), a virtual environment with the same pins for the process runner.",
             "Only the repository and the tag count; account and region do not. `-cpu-py3` at the end of a tag may be",
             "there or not. One PyTorch serves every `pytorch-training` and `pytorch-inference` tag of versions 1 and 2, one",
-            "TensorFlow every `tensorflow-training` tag from 2.16; tags for GPUs too, on the CPU.",
+            "TensorFlow every `tensorflow-training` tag from 2.16; tags for GPUs too, on the CPU. One Spark serves every",
+            "tag of version 3.",
             "",
             *table(
                 ("Repository and tag", "Stand-in", "Framework", "With `xgboost_exact`", "numpy, pandas", "Python"),
@@ -252,6 +253,11 @@ def images() -> str:
             "pip and uv in a job of a stand-in ask localpipe, which asks the index that pip of this machine is set to, with",
             "its certificates, proxy and login, and keeps what it got in `~/.cache/localpipe/index` for the next time. A",
             "job's own `PIP_INDEX_URL`, or an index in its `requirements.txt`, wins.",
+            "",
+            "The Spark image has `smspark-submit` with the options of AWS's, `spark-submit` and Java 17. It runs in local",
+            "mode, with 2 GB of memory unless the `spark-defaults` of the processor's `configuration` set",
+            "`spark.driver.memory`; classifications of YARN have no effect. `s3://` and `s3a://` paths lead to the local",
+            "S3. There is no HDFS and no Glue catalogue. Its Java is for x86-64 alone.",
             "",
             "The base Python images hold the SageMaker SDK, for `@step` functions, which need the Python of the author's",
             "script; those that AWS has not are for scripts in that Python. Where pip installs packages in a job, it keeps",
@@ -270,6 +276,7 @@ def images() -> str:
 SERVE_ALL = {
     "pytorch:2.13": "pytorch-training:2.0-cpu-py310",
     "tensorflow:2.21": "tensorflow-training:2.18-cpu-py310",
+    "spark:3.5": "sagemaker-spark-processing:3.3-cpu-py39-v1.0",
 }
 """Stand-ins that serve tags of a form → one of those."""
 
@@ -347,8 +354,8 @@ def fidelity() -> str:
         "one run: there a member counts only if it is set, and not to a value that switches it off. What is refused before",
         "anything runs is in [unsupported](unsupported.md).",
     ]
-    for shape, rules in RULES.items():
-        operation = shape.removesuffix("Request").removesuffix("Input")
+    for kind in (kind for kind in STEP_TYPES if kind.request_shape):
+        rules, operation = kind.fidelity, str(kind.request_shape).removesuffix("Request").removesuffix("Input")
         exact = listed(rule.member for rule in rules if rule.verdict is Verdict.EXACT)
         cells = ((f"`{rule.member}`", rule.verdict.value, rule.told) for rule in rules if rule.verdict is not Verdict.EXACT)
         lines += [

@@ -117,6 +117,12 @@ def test_an_image_to_be_built_gets_a_local_name_and_keeps_its_place_among_the_pa
     assert settings.with_kept(settings.kept()) == settings
 
 
+def test_the_path_of_an_images_archive_begins_at_the_file(tmp_path: Path) -> None:
+    write(tmp_path, '[images]\n"*/mine:*" = "oci:./x/../image.tar"\n"*" = "oci:/other.tar"\n')
+    settings = load_settings({}, {}, tmp_path)
+    assert settings.images == {"*/mine:*": f"oci:{tmp_path}/image.tar", "*": "oci:/other.tar"}
+
+
 def test_an_interpreter_is_a_path_or_a_command(tmp_path: Path) -> None:
     python = tmp_path / "venv" / "bin" / "python"
     python.parent.mkdir(parents=True)

@@ -6,10 +6,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from localpipe.cli.common import command_line
+from localpipe.core.fidelity import Verdict
 from localpipe.service.fidelity import differences, fidelity, notes_beside_images
-from localpipe.service.fidelity_rules import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from localpipe.service.executions import PipelineExecution
     from localpipe.service.fidelity import Difference
 
@@ -22,12 +24,7 @@ _STYLES = {Verdict.APPROXIMATED: "yellow", Verdict.IGNORED: "magenta"}
 def fidelity_line(execution: PipelineExecution) -> str:
     """How much was not exact, and how to see it; empty where all was."""
     found = differences(fidelity(execution))
-    approximations = sum(each.verdict is Verdict.APPROXIMATED for each in found)
-    ignored = sum(len(each.members) for each in found if each.verdict is Verdict.IGNORED)
-    counted = [
-        _counted(approximations, "approximation", "approximations"),
-        _counted(ignored, "member ignored", "members ignored"),
-    ]
+    counted = [_counted(verdict, found) for verdict in _STYLES]
     if not any(counted):
         return ""
     more = command_line(execution.home, "show", execution.name.execution_id, "--fidelity")
@@ -63,8 +60,10 @@ def print_fidelity(execution: PipelineExecution) -> None:
     say(Text(f"{exact} other members of requests are as on the service." if findings else _NOTHING_ASKED), 0)
 
 
-def _counted(count: int, one: str, several: str) -> str:
-    return f"{count} {one if count == 1 else several}" if count else ""
+def _counted(verdict: Verdict, found: Sequence[Difference]) -> str:
+    """How many members, whatever the steps and reasons."""
+    members = {member for each in found if each.verdict is verdict for member in each.members}
+    return f"{len(members)} member{'' if len(members) == 1 else 's'} {verdict.value.lower()}" if members else ""
 
 
 def _steps(difference: Difference) -> str:

@@ -28,7 +28,7 @@ _MIB = 1 << 20
 def gc(days: float, keep: int, *, dry_run: bool, home: str | None) -> None:
     """Remove working directories, logs and facts of executions that ended, and containers that crashed runs left.
 
-    Of exported images, those go that nobody used for a day and that the Docker engine has no more.
+    Of unpacked images, those go that nobody used for a day and that the Docker engine, or the archive, has no more.
     Objects in the local S3 and registered models stay.
     """
     opened = existing_home(home)

@@ -11,12 +11,12 @@ import click
 from localpipe.cli.common import command_line, existing_home, home_option, json_option, print_json, say, table
 from localpipe.cli.fidelity import print_fidelity
 from localpipe.cli.finding import find_execution
-from localpipe.cli.host_logs import print_new
 from localpipe.core.times import iso_time
 from localpipe.errors import UsageError
 from localpipe.service.attempts import artifacts_of
 from localpipe.service.executions import list_pipeline_executions, refreshed
 from localpipe.service.fidelity import fidelity, fidelity_rows
+from localpipe.service.host_logs import print_new
 from localpipe.service.views import all_steps, remark, shown_status
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from rich.text import Text
 from typing_extensions import Self
 
 from localpipe.cli.progress import after
-from localpipe.cli.tail import last_line
+from localpipe.cli.tail import newest_line
 from localpipe.scheduling.state import BUSY, StepStatus
 from localpipe.service.views import remark, shown_status, started_steps
 
@@ -112,9 +112,9 @@ def _elapsed(step: StepExecution, now: float) -> str:
 
 
 def _last_line(step: StepExecution) -> Text:
-    """The last line of the log of a job that goes on, with its colours and no other control codes; else a remark."""
+    """The newest line that a job printed that goes on, with its colours and no other control codes; else a remark."""
     going_on = step.status in BUSY and step.log_files
-    return Text.from_ansi(last_line(step.log_files[0]) if going_on else remark(step))
+    return Text.from_ansi(newest_line(step.log_files) if going_on else remark(step))
 
 
 def _fitting(steps: Sequence[StepExecution], count: int) -> Sequence[StepExecution]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from localpipe.scheduling.state import StepExecution
+    from localpipe.service.attempts import HostFiles
     from localpipe.service.executions import PipelineExecution
 
 _TAIL_LINES = 15
@@ -82,18 +83,29 @@ def _plain(text: str, status: str) -> str:
 
 
 def _failure(execution: PipelineExecution, step: StepExecution) -> None:
-    """The end of its log, where all of it and its files are, how to repeat it and to look around."""
+    """The end of its log, where all of it and its files are, how to repeat it and to look around.
+
+    Of several hosts the end of the log is that of the one that failed first, if it is known which.
+    """
     hosts = host_files(execution, step)
     for host in hosts:
-        lines = tail(str(host.log_file), _TAIL_LINES)
         of_host = "" if len(hosts) == 1 else f" on {host.name}"
-        say(f"  the last lines of its log{of_host}:" if lines else f"  its log{of_host} is empty")
-        for line in lines:
-            say(f"  | {line}")
-        say(f"  whole log:          {host.log_file}")
+        if step.failed_host in {"", host.name}:
+            _end_of_log(host, f"{of_host}, which failed first" if of_host and step.failed_host else of_host)
+        say(f"  {f'whole log{of_host}:':<19} {host.log_file}")
         say(f"  working directory:  {host.root_dir}")
     if hosts:
-        shell = command_line(execution.home, "shell", execution.name.execution_id, step.step)
+        alone = f"{hosts[0].name} alone, " if len(hosts) > 1 else ""
+        which = ("--host", step.failed_host) if alone and step.failed_host else ()
+        shell = command_line(execution.home, "shell", execution.name.execution_id, step.step, *which)
         say(f"  look around:        {shell}")
         say(f"  repeat:             {step.repeat_command}")
-        say("                      (without the local S3, which ends with the run; a shell as above has it)")
+        say(f"                      ({alone}without the local S3, which ends with the run; a shell as above has it)")
+
+
+def _end_of_log(host: HostFiles, of_host: str) -> None:
+    """`of_host`: which of several hosts it is."""
+    lines = tail(str(host.log_file), _TAIL_LINES)
+    say(f"  the last lines of its log{of_host}:" if lines else f"  its log{of_host} is empty")
+    for line in lines:
+        say(f"  | {line}")

@@ -1,14 +1,34 @@
-"""The end of a log."""
+"""The end of a log, or of those of several hosts."""
 
 from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _TAIL_BYTES = 4096
 
 
-def last_line(log_file: str) -> str:
-    """The last line of a log that is not blank; empty if there is none yet."""
-    lines = tail(log_file, 1)
-    return lines[-1] if lines else ""
+def newest_line(log_files: Sequence[str]) -> str:
+    """The last line, that is not blank, of the log that was written to last; empty if there is none yet.
+
+    Of several hosts it begins with its host.
+    """
+    for log_file in sorted(log_files, key=_written_at, reverse=True):
+        for line in tail(log_file, 1):
+            return line if len(log_files) == 1 else f"{Path(log_file).stem} | {line}"
+    return ""
+
+
+def _written_at(log_file: str) -> int:
+    """In nanoseconds; a log that is not there is older than any."""
+    try:
+        return os.stat(log_file).st_mtime_ns  # noqa: PTH116 - a hot path of the live view
+    except OSError:
+        return 0
 
 
 def tail(log_file: str, count: int) -> list[str]:

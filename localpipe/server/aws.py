@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 CALL_HEADER = "x-localpipe-call"
 """`<service>:<Operation>`, sent by the redirection in the author's process; other clients do not send it."""
 
+REFUSED_HEADER = "x-localpipe-refused"
+"""`<service>:<Operation>`, in the answer to a call that is not served: it may look like the service's own refusal."""
+
 _FUNCTION_PATH = re.compile(r"/2015-03-31/functions(?:/(?P<name>[^/]+)/code)?")
 _CBOR_PATH = re.compile(r"/service/[^/]+/operation/(?P<operation>\w+)")
 _SCOPE = re.compile(r"Credential=(?P<key>[^/]+)/\d{8}/[^/]+/(?P<service>[^/]+)/aws4_request")
@@ -175,11 +178,13 @@ def _served(call: Call, services: Services) -> Response | None:
 
 
 def _not_served(call: Call, services: Services) -> Response:
-    message = f"localpipe does not serve {call.name} {services.served_to}"
+    code, message = "UnsupportedOperation", f"localpipe does not serve {call.name} {services.served_to}"
     missing = missing_code(call.operation) if services.authoring and call.service == "sagemaker" else None
     if missing:
-        return error_response(call, missing, f"{message}: nothing that it could describe is there")
-    return error_response(call, "UnsupportedOperation", message)
+        code, message = missing, f"{message}: nothing that it could describe is there"
+    response = error_response(call, code, message)
+    response.headers[REFUSED_HEADER] = quote(call.name, safe=": /")
+    return response
 
 
 def _get_caller_identity(_form: Mapping[str, str], services: Services) -> str:

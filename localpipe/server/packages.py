@@ -1,8 +1,13 @@
-"""The package index beside the local S3, at a path that is no bucket's: what pip and uv in a job ask it for."""
+"""The package index beside the local S3, at a path that is no bucket's: what pip and uv in a job ask it for.
+
+It is for who has the secret of the local S3 alone: it answers with this machine's own logins.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import secrets
 from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
@@ -11,24 +16,16 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response, StreamingResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from localpipe.core.package_file import PackageFile
+
 _ROOT = "/-/packages"
 _FILE_PARTS = 4
-
-
-class Download(Protocol):
-    """A file on this machine (`path`), or the `blocks` of one that comes; `size` None where that is not known."""
-
-    @property
-    def path(self) -> Path | None: ...  # noqa: D102 - told above
-    @property
-    def blocks(self) -> Iterator[bytes] | None: ...  # noqa: D102
-    @property
-    def size(self) -> int | None: ...  # noqa: D102
+_USER = "localpipe"
+_ASK = {"WWW-Authenticate": 'Basic realm="localpipe"'}
 
 
 class Index(Protocol):
@@ -38,21 +35,30 @@ class Index(Protocol):
         """A project's page."""
         ...
 
-    def file(self, signature: str, place: str, sha256: str, filename: str) -> Download:
+    def file(self, signature: str, place: str, sha256: str, filename: str) -> PackageFile:
         """What a link of a page leads to."""
         ...
 
 
-def packages_app(index_of: Callable[[], Index], inner: ASGIApp) -> ASGIApp:
-    """The index where a path is its own, else the `inner` application. `index_of` is called once, when a job asks first."""
+def packages_app(index_of: Callable[[], Index], secret: str, inner: ASGIApp) -> ASGIApp:
+    """The index where a path is its own, else the `inner` application. `index_of` is called once, when a job asks first.
+
+    `secret`: the password of whoever may ask.
+    """
     index = cache(index_of)
+    login = f"Basic {base64.b64encode(f'{_USER}:{secret}'.encode()).decode()}"
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
         if scope["type"] != "http" or not path.startswith(f"{_ROOT}/"):
             await inner(scope, receive, send)
             return
-        response = await asyncio.to_thread(_answer, index, Request(scope), path.removeprefix(f"{_ROOT}/"))
+        request = Request(scope)
+        if not secrets.compare_digest(request.headers.get("authorization", "").encode(), login.encode()):
+            refusal = PlainTextResponse("The package index is for the jobs of one execution.", HTTPStatus.UNAUTHORIZED, _ASK)
+            await refusal(scope, receive, send)
+            return
+        response = await asyncio.to_thread(_answer, index, request, path.removeprefix(f"{_ROOT}/"))
         await response(scope, receive, send)
 
     return app
@@ -60,9 +66,9 @@ def packages_app(index_of: Callable[[], Index], inner: ASGIApp) -> ASGIApp:
 
 def index_environment(environment: Mapping[str, str]) -> Mapping[str, str]:
     """The variables that lead pip and uv in a job to the index, given those that lead to the local S3."""
-    url = environment["AWS_ENDPOINT_URL"]
-    index = f"{url}{_ROOT}/simple/"
-    return {"PIP_INDEX_URL": index, "PIP_TRUSTED_HOST": url.partition("://")[2], "UV_DEFAULT_INDEX": index}
+    host = environment["AWS_ENDPOINT_URL"].partition("://")[2]
+    index = f"http://{_USER}:{environment['AWS_SECRET_ACCESS_KEY']}@{host}{_ROOT}/simple/"
+    return {"PIP_INDEX_URL": index, "PIP_TRUSTED_HOST": host, "UV_DEFAULT_INDEX": index}
 
 
 def _answer(index: Callable[[], Index], request: Request, path: str) -> Response:
@@ -79,7 +85,7 @@ def _answer(index: Callable[[], Index], request: Request, path: str) -> Response
     return PlainTextResponse("There is nothing at this path.", HTTPStatus.NOT_FOUND)
 
 
-def _sent(download: Download) -> Response:
+def _sent(download: PackageFile) -> Response:
     if download.path is not None:
         return FileResponse(download.path, media_type="application/octet-stream")
     headers = {"Content-Length": str(download.size)} if download.size is not None else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,11 +37,13 @@ _OPEN_SHELL = "command -v bash >/dev/null && exec bash || exec sh"
 class Shell:
     """How to enter a step: a command line, and the command that the step itself runs or ran there.
 
-    In the shell, `eval "$LOCALPIPE_COMMAND"` does it again.
+    In the shell, `eval "$LOCALPIPE_COMMAND"` does it again. `alone_as`: the host that it is where the job had others,
+    which do not run beside it; else empty.
     """
 
     line: CommandLine
     own_command: str
+    alone_as: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,11 +63,12 @@ def host_files(execution: PipelineExecution, step: StepExecution) -> tuple[HostF
 
 
 @contextmanager
-def enter(execution: PipelineExecution, step_name: str, *, terminal: bool) -> Iterator[Shell]:
+def enter(execution: PipelineExecution, step_name: str, *, terminal: bool, host_name: str | None = None) -> Iterator[Shell]:
     """A shell in the step's container, or in a new one over what it left; the local S3 answers while it is open.
 
-    `terminal`: whether the caller's standard input is one. Raises UsageError for a step that runs no container, whose job
-    never came to run, or whose job another process is about to start or to collect.
+    `terminal`: whether the caller's standard input is one. `host_name`: which of the job's hosts, None for the first.
+    Raises UsageError for a step that runs no container, whose job never came to run, or whose job another process is about
+    to start or to collect, and for a host that it has not.
     """
     runner = execution.home.runner(execution.home.settings.runner)
     step = execution.step(step_name)
@@ -73,18 +76,30 @@ def enter(execution: PipelineExecution, step_name: str, *, terminal: bool) -> It
         endpoint = endpoint_of(execution, runner, Path(directory))
         try:
             staged = _staged(execution, step, world_of(execution, runner, environment_of(execution, endpoint)))
+            host = _index_of(host_name, staged)
             own_command = shlex.join(runner.job_command(staged))
             script = ["sh", "-c", f"export {JOB_COMMAND}={shlex.quote(own_command)}; {_OPEN_SHELL}"]
-            entered = runner.enter(staged.key, script, terminal=terminal) if step.status in BUSY else None
+            entered = runner.enter(staged.key, script, terminal=terminal, host=host) if step.status in BUSY else None
             if entered:
                 yield Shell(line=CommandLine(argv=tuple(entered)), own_command=own_command)
             else:
                 _refuse_what_is_in_hand(refreshed(execution), step_name)
                 runner.ensure_image(staged.image_uri)
-                yield Shell(line=runner.shell(staged, script, terminal=terminal), own_command=own_command)
+                alone = replace(staged, hosts=(staged.hosts[host],))
+                alone_as = alone.hosts[0].name if len(staged.hosts) > 1 else ""
+                line = runner.shell(alone, script, terminal=terminal)
+                yield Shell(line=line, own_command=own_command, alone_as=alone_as)
                 runner.reclaim(staged.attempt_dir, staged.image_uri)
         finally:
             endpoint.close()
+
+
+def _index_of(host_name: str | None, staged: StagedJob) -> int:
+    """Which of the job's hosts it is, from 0. Raises UsageError, naming those that there are."""
+    names = [host.name for host in staged.hosts]
+    if host_name is not None and host_name not in names:
+        raise UsageError(f"Step {staged.key.step!r} has no host {host_name!r}. Its hosts: {', '.join(names)}.")
+    return 0 if host_name is None else names.index(host_name)
 
 
 def _refuse_what_is_in_hand(execution: PipelineExecution, step_name: str) -> None:

@@ -88,7 +88,7 @@ def empty_trash(home: Home) -> None:
 
 
 def sweep_jobs(home: Home) -> tuple[int, Sequence[str]]:
-    """Remove jobs of this home whose execution has ended.
+    """Remove jobs of this home whose execution has ended, and what runners keep that no job will want any more.
 
     Returns how many there were, and for each runner that was used and cannot be asked now a sentence that says so.
     """
@@ -96,6 +96,8 @@ def sweep_jobs(home: Home) -> tuple[int, Sequence[str]]:
     live = {each for each in home.journal.ids() if not fold(home.journal.read(each)).finished}
     usable = [home.runner(name) for name, availability in available.items() if availability.usable]
     left = sum(runner.sweep(lambda key: key.execution_id in live) for runner in usable)
+    for runner in usable:
+        runner.tidy()
     used = {started.settings["runner"] for started in home.journal.executions()}
     silent = [
         f"What the {name} runner may have left could not be looked for: {availability.reason}"

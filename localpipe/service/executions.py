@@ -90,7 +90,7 @@ def start_pipeline_execution(home: Home, ready: Preflight) -> str:
         max_parallel=ready.max_parallel,
         settings={**home.settings.kept(), "runner": ready.runner_name or RUNNER_OF_NO_JOBS},
         notes=ready.notes,
-        images={image.image_uri: what_serves(image, home.settings, ready.runner_name) for image in ready.images},
+        images={image.image_uri: what_serves(image, home.settings) for image in ready.images},
     )
     home.execution_dir(execution_id).mkdir(parents=True)
     home.journal.append(execution_id, [started])
@@ -261,7 +261,7 @@ def endpoint_of(execution: PipelineExecution, runner: Runner, directory: Path) -
     def serve_jobs(secret: str, port: int) -> RunningServer:
         s3 = s3_app(home.store, secret=secret, makes_buckets=True, region=home.settings.region)
         aws = aws_app(s3, job_services(execution.name.identity, secret))
-        return serve(packages_app(partial(package_index, secret), aws), runner.endpoint_host(), port)
+        return serve(packages_app(partial(package_index, secret), secret, aws), runner.endpoint_host(), port)
 
     return JobEndpoint(directory, home.settings.region, runner.endpoint_url_host(), serve_jobs)
 

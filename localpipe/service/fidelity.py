@@ -9,26 +9,26 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from localpipe.core.fidelity import Circumstances, Verdict
 from localpipe.core.times import iso_time
 from localpipe.definition.expressions import EvaluationContext, evaluate, is_expression
 from localpipe.engine.resolve import execution_variables, step_values
 from localpipe.errors import ExpressionError
 from localpipe.jobs.instances import limits_of
 from localpipe.jobs.members import members
-from localpipe.service.fidelity_rules import RULES, Circumstances, Verdict
 from localpipe.service.views import started_steps
-from localpipe.service.wiring import KEEPING_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from localpipe.core import JSON
+    from localpipe.core.fidelity import Rule
+    from localpipe.core.ports import Runner
     from localpipe.definition.expressions import StepValues
     from localpipe.definition.model import PipelineDefinition, StepDefinition
     from localpipe.scheduling.events import ExecutionStarted
     from localpipe.scheduling.state import StepExecution
     from localpipe.service.executions import PipelineExecution
-    from localpipe.service.fidelity_rules import Rule
     from localpipe.steps.base import StepType
 
 _INDEX = re.compile(r"\[\d+\]")
@@ -61,12 +61,13 @@ class Difference:
     steps: tuple[str, ...]
 
 
-def fidelity(execution: PipelineExecution) -> Sequence[Finding]:
+def fidelity(execution: PipelineExecution, runner: Runner | None = None) -> Sequence[Finding]:
     """The verdict on every member that the pipeline and the requests of its steps have.
 
-    A step whose request was never carried out (not reached, refused) has nothing to be judged.
+    A step whose request was never carried out (not reached, refused) has nothing to be judged. `runner` replaces the one
+    that the execution keeps (tests).
     """
-    circumstances = _circumstances(execution)
+    circumstances = _circumstances(execution, runner or execution.home.runner(execution.home.settings.runner))
     values = {name: step_values(step) for name, step in execution.state.steps.items()}
     findings = list(_of_pipeline(execution.pipeline.definition))
     for step in started_steps(execution.state):
@@ -75,9 +76,9 @@ def fidelity(execution: PipelineExecution) -> Sequence[Finding]:
         definition = execution.pipeline.steps[step.step]
         kind = execution.home.step_types[definition.type]
         findings += _of_step(definition)
-        if kind.request_shape is not None:
+        if kind.fidelity:
             request = _with_values(definition.arguments, _context(execution, step, kind, values))
-            findings += judged(step.step, request, RULES[kind.request_shape], circumstances)
+            findings += judged(step.step, request, kind.fidelity, circumstances)
     return findings
 
 
@@ -125,14 +126,20 @@ def notes_beside_images(started: ExecutionStarted) -> Sequence[str]:
     return [note for note in started.notes if note.partition(": ")[0] not in started.images]
 
 
-def _circumstances(execution: PipelineExecution) -> Circumstances:
+def _circumstances(execution: PipelineExecution, runner: Runner) -> Circumstances:
     settings = execution.home.settings  # those that the execution keeps
 
     def limits_kept(instance_type: str) -> bool:
         limits = limits_of(instance_type, overrides=settings.instances, enforce=settings.enforce_instances)
-        return settings.runner in KEEPING_LIMITS and limits.memory_bytes is not None
+        return runner.keeps_limits and limits.memory_bytes is not None
 
-    return Circumstances(images=execution.started.images, mounts=settings.s3_mounts, limits_kept=limits_kept)
+    return Circumstances(
+        images=execution.started.images,
+        mounts=settings.s3_mounts,
+        limits_kept=limits_kept,
+        limits_refused=settings.enforce_instances and not runner.keeps_limits,
+        one_user=runner.one_user,
+    )
 
 
 def _of_pipeline(definition: PipelineDefinition) -> Iterator[Finding]:

@@ -131,7 +131,7 @@ def outputs_into_mounts(
     mounts = tuple(mounts)
     for job in jobs:
         for output in job.spec.outputs if job.spec else ():
-            mount = next((mount for mount in mounts if _lies_below(output.uri, mount)), None)
+            mount = next((mount for mount in mounts if mount.holds(output.uri)), None)
             if mount:
                 yield job, output, mount
 
@@ -256,10 +256,6 @@ def _tells_of(uri: S3Uri, text: str) -> bool:
     named = [S3Uri.parse(found) for found in _S3_URI.findall(text)]
     alone = rf"(?<![\w.-]){re.escape(uri.bucket)}(?![\w.-])"
     return any(_overlap(other, uri) for other in named) or re.search(alone, _S3_URI.sub("", text)) is not None
-
-
-def _lies_below(uri: S3Uri, mount: S3Uri) -> bool:
-    return uri.bucket == mount.bucket and f"{uri.key}/".startswith(mount.child("").key)
 
 
 def _overlap(one: S3Uri, other: S3Uri) -> bool:

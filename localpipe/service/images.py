@@ -17,11 +17,12 @@ from localpipe.service.own_images import own_image
 from localpipe.service.wiring import cache_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from docker import DockerClient
 
-    from localpipe.core.image_build import ImageBuild
+    from localpipe.core.image_build import OwnImage
+    from localpipe.core.ports import Runner
     from localpipe.images.catalogue import StandIn
     from localpipe.service.wiring import Home
 
@@ -72,11 +73,11 @@ def build_images(names: Iterable[str], base: str | None, say: Callable[[str], No
             build(client, stand_in, base=chosen, containers=containers_dir(), cache=cache, say=say)
 
 
-def build_users_images(builds: Mapping[str, ImageBuild], say: Callable[[str], None]) -> None:
-    """Build those of the user's own images, by name, that are not up to date. Raises ImageMissing, RunnerUnavailable."""
+def build_users_images(images: Iterable[OwnImage], say: Callable[[str], None]) -> None:
+    """Build those of the user's own images that are not up to date. Raises ImageMissing, RunnerUnavailable."""
     client = _client(_BUILD_SECONDS)
-    for name, image_build in builds.items():
-        ensure_built(client, name, image_build, say)
+    for image in images:
+        ensure_built(client, image, os.environ, say)
 
 
 def _all_upon(client: DockerClient, base: str | None, say: Callable[[str], None]) -> Iterator[StandIn]:
@@ -93,14 +94,14 @@ def image_statuses(home: Home, uri: str) -> Iterator[tuple[str, ImageStatus]]:
     """For each runner, what it would use for the URI; of one that cannot be used here, why not."""
     for name, availability in home.availability().items():
         if availability.usable:
-            yield name, _image_status(home, name, uri)
+            yield name, _image_status(home, home.runner(name), uri)
         else:
             yield name, ImageStatus(image_uri=uri, local=None, reason=availability.reason, remedy=availability.remedy)
 
 
-def _image_status(home: Home, runner: str, uri: str) -> ImageStatus:
+def _image_status(home: Home, runner: Runner, uri: str) -> ImageStatus:
     try:
-        return own_image(home, runner, uri) or home.runner(runner).image(uri)
+        return own_image(home, runner, uri) or runner.image(uri)
     except ImageMissing as error:
         return ImageStatus(image_uri=uri, local=None, reason=error.reason, remedy=error.remedy)
 

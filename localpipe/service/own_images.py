@@ -4,43 +4,52 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from localpipe.core.image_build import OwnImage
 from localpipe.core.ports import ImageStatus
 from localpipe.errors import ImageMissing
-from localpipe.images.catalogue import mapped
-from localpipe.service.wiring import PROCESS
+from localpipe.images.catalogue import fitting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from localpipe.core.ports import Runner
     from localpipe.service.wiring import Home
+    from localpipe.settings import Settings
 
 
-def own_image(home: Home, runner_name: str, uri: str) -> ImageStatus | None:
+def own_image(home: Home, runner: Runner, uri: str) -> ImageStatus | None:
     """What will serve a URI once it is built; None where `[images]` builds nothing for it. Builds nothing.
 
-    Raises ImageMissing on the process runner, which has no images, and where there is nothing to build from.
+    Raises ImageMissing for a runner that runs no images, and where there is nothing to build from.
     """
-    name = mapped(uri, home.settings.images)
-    build = home.settings.image_builds.get(name or "")
-    if name is None or build is None:
+    image = _to_be_built(uri, home.settings)
+    if image is None:
         return None
-    if runner_name == PROCESS:
-        reason = f"[images] in localpipe.toml builds it from {build.context}, and the process runner runs no images."
+    context = image.build.context
+    if not runner.runs_images:
+        reason = f"{image.place} builds it from {context}, and the {runner.name} runner runs no images."
         raise ImageMissing(uri, reason, "Use another runner: `--runner docker`.")
     from localpipe.images.own_builds import content_of
 
-    content_of(name, build)
-    return ImageStatus(image_uri=uri, local=name, notes=(f"built from {build.context}",))
+    content_of(image)
+    return ImageStatus(image_uri=uri, local=image.name, notes=(f"[images] builds it from {context}",))
 
 
-def build_own_images(names: Iterable[str | None], home: Home) -> None:
-    """Build those of the local images that `[images]` builds and that are not up to date; `home.say` hears of it.
+def build_own_images(uris: Iterable[str], home: Home) -> None:
+    """Build those of the images that `[images]` builds and that are not up to date; `home.say` hears of it.
 
     Raises ImageMissing, RunnerUnavailable.
     """
-    known = home.settings.image_builds
-    builds = {name: known[name] for name in names if name and name in known}
-    if builds:
+    found = (_to_be_built(uri, home.settings) for uri in uris)
+    images = {image.name: image for image in found if image}
+    if images:
         from localpipe.service.images import build_users_images
 
-        build_users_images(builds, home.say)
+        build_users_images(images.values(), home.say)
+
+
+def _to_be_built(uri: str, settings: Settings) -> OwnImage | None:
+    pattern = fitting(uri, settings.images)
+    if pattern is None or (name := settings.images[pattern]) not in settings.image_builds:
+        return None
+    return OwnImage(uri=uri, pattern=pattern, name=name, build=settings.image_builds[name])

@@ -140,7 +140,7 @@ def make_images(home: Home, ready: Preflight) -> None:
     """
     if ready.runner_name is None:
         return
-    build_own_images((image.local for image in ready.images), home)
+    build_own_images((image.image_uri for image in ready.images), home)
     runner = home.runner(ready.runner_name)
     for image in ready.images:
         runner.ensure_image(image.image_uri)
@@ -295,7 +295,7 @@ def check_images(home: Home, runner: Runner, jobs: Sequence[ForeseenJob]) -> lis
         if uri is None or job.spec is None or uri in missing:
             continue
         try:
-            status = statuses[uri] = statuses.get(uri) or own_image(home, runner.name, uri) or runner.image(uri)
+            status = statuses[uri] = statuses.get(uri) or own_image(home, runner, uri) or runner.image(uri)
             _require_served(job.node.name, job.spec, status)
         except ImageMissing as error:
             missing[uri] = error

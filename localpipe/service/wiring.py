@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 AUTO = "auto"
 DOCKER, PROCESS, SANDBOX = "docker", "process", "sandbox"
-KEEPING_LIMITS = frozenset({DOCKER})
-"""The runners that hold containers to the limits of their job."""
 RUNNER_OF_NO_JOBS = PROCESS
 """What drives executions without jobs: it asks nothing of the machine until it is to start one."""
 _IGNORE_ALL = "# Made by localpipe: everything in here can be made again.\n*\n"
@@ -225,11 +223,17 @@ def _docker_runner(home: Home) -> Runner:
 
 
 def _sandbox_runner(home: Home) -> Runner:
+    from localpipe.core.image_archive import archive_of
     from localpipe.runners.exported_images import ExportedImages
     from localpipe.runners.sandbox import SandboxRunner
 
-    cache = cache_dir(os.environ) / "images"
-    images = ExportedImages(cache=cache, names=_image_names(home), environment=os.environ, say=home.say)
+    images = ExportedImages(
+        cache=cache_dir(os.environ) / "images",
+        names=_image_names(home),
+        archives=any(map(archive_of, home.settings.images.values())),
+        environment=os.environ,
+        say=home.say,
+    )
     return SandboxRunner(images, attempt_dir_of=home.attempt_dir, work_dir=home.location)
 
 

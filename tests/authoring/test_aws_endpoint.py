@@ -14,6 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from localpipe.authoring.endpoint import Compilation, compilation
+from localpipe.authoring.localpipe_launcher.failure import failure
 from localpipe.authoring.localpipe_launcher.redirect import Redirection
 from localpipe.core.names import Identity, S3Uri
 from localpipe.store import LocalStore
@@ -128,6 +129,7 @@ def test_a_call_that_is_not_served_fails_naming_the_operation(
         getattr(client(service), operation)(**arguments)
     assert error.value.response["Error"]["Code"] == "UnsupportedOperation"
     assert error.value.response["Error"]["Message"] == f"localpipe does not serve {named} while a pipeline is compiled"
+    assert failure(error.value)["refused"] == named
 
 
 @pytest.mark.usefixtures("redirected")
@@ -139,6 +141,13 @@ def test_a_script_that_looks_for_an_image_of_its_project_goes_on_without() -> No
         "localpipe does not serve sagemaker:DescribeImageVersion while a pipeline is compiled: "
         "nothing that it could describe is there"
     )
+    assert failure(error.value)["refused"] == "sagemaker:DescribeImageVersion"
+
+
+def test_the_words_of_an_author_are_no_refusal() -> None:
+    words = "localpipe does not serve sagemaker:CreateHub while a pipeline is compiled"
+    error = ClientError({"Error": {"Code": "UnsupportedOperation", "Message": words}}, "CreateHub")
+    assert failure(error)["refused"] is None
 
 
 @pytest.mark.usefixtures("redirected")

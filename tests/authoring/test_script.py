@@ -398,8 +398,18 @@ def test_a_missing_module_names_the_python(author: Author) -> None:
     )
 
 
-def test_a_script_that_wants_arguments_is_told_how_to_go_on(author: Author) -> None:
-    text = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--bucket', required=True)\np.parse_args()\n"
+BY_ARGPARSE = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--bucket', required=True)\np.parse_args()\n"
+BY_CLICK = "import click\n@click.command()\n@click.option('--bucket', required=True)\ndef main(bucket): ...\nmain()\n"
+WITH_ITS_OWN_ERROR = (
+    "import argparse, sys\n"
+    "class Parser(argparse.ArgumentParser):\n"
+    "    def error(self, message): sys.exit(message)\n"
+    "p = Parser()\np.add_argument('--bucket', required=True)\np.parse_args()\n"
+)
+
+
+@pytest.mark.parametrize("text", [BY_ARGPARSE, BY_CLICK, WITH_ITS_OWN_ERROR])
+def test_a_script_that_wants_arguments_is_told_how_to_go_on(author: Author, text: str) -> None:
     with pytest.raises(AuthoringError) as error:
         author(text)
     assert str(error.value).endswith(
@@ -407,6 +417,20 @@ def test_a_script_that_wants_arguments_is_told_how_to_go_on(author: Author) -> N
         "after two dashes: `-- ARGS`. Or name the function that makes the pipeline by --function."
     )
     assert "Traceback" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import sys\nprint('No table.')\nsys.exit(2)\n",
+        "import click, sys\n@click.command()\ndef main():\n    print('No table.')\n    sys.exit(2)\nmain()\n",
+    ],
+)
+def test_a_script_that_ends_itself_with_status_2_is_not_said_to_want_arguments(author: Author, text: str) -> None:
+    with pytest.raises(AuthoringError) as error:
+        author(text)
+    assert "SystemExit: 2" in str(error.value)
+    assert "wants arguments" not in str(error.value)
 
 
 def test_a_definition_may_begin_with_a_byte_order_mark(store: LocalStore, identity: Identity, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def test_a_run_ends_in_how_much_differed(cli: Cli, write: Write) -> None:
     ended = cli("run", write(decision(else_steps=two_models())), "--json")
     assert re.search(
         r"\nPipeline pipe: Succeeded\.\n"
-        r"Fidelity: 1 approximation, 1 member ignored: localpipe show [a-z0-9]{12} --fidelity\n"
+        r"Fidelity: 1 member approximated, 1 member ignored: localpipe show [a-z0-9]{12} --fidelity\n"
         r"Next: localpipe artifacts ",
         ended.err,
     )

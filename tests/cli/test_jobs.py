@@ -23,7 +23,8 @@ pytestmark = pytest.mark.sandbox
 WAITS = "import time; print('begun', flush=True); time.sleep(60)"
 POLITE = f"import signal, sys; signal.signal(15, lambda *_: sys.exit(0)); {WAITS}"
 STUBBORN = f"import signal; signal.signal(15, signal.SIG_IGN); {WAITS}"
-BRIEF = "import time; print('begun', flush=True); time.sleep(0.5)"
+LET_GO = "/opt/ml/processing/out/go"
+PATIENT = f"import os; os.mkfifo('{LET_GO}'); print('begun', flush=True); open('{LET_GO}').read(); os.remove('{LET_GO}')"
 FAILS = "[print('line', i) for i in range(20)]; raise SystemExit(3)"
 
 
@@ -50,6 +51,20 @@ def wait_for_jobs(place: Path, count: int = 1) -> None:
             return
         time.sleep(0.02)
     raise AssertionError("no job has begun")
+
+
+def let_go(place: Path, step: str) -> None:
+    """Let a job go on that waits to be let go."""
+    (fifo,) = place.glob(f".localpipe/runs/*/{step}/1/algo-1/root{LET_GO}")
+    fifo.write_text("!")
+
+
+def wait_until_it_reads_the_journal(process: subprocess.Popen[str]) -> None:
+    for _ in range(1000):
+        if any(fd.readlink().name == "journal.db" for fd in Path(f"/proc/{process.pid}/fd").iterdir()):
+            return
+        time.sleep(0.02)
+    raise AssertionError("it does not read the journal")
 
 
 @pytest.fixture
@@ -93,10 +108,11 @@ def test_a_terminal_that_closes_stops_with_grace_however_often_it_says_so(spawn:
 
 
 def test_a_run_that_hangups_are_kept_from_goes_on(place: Path, write: Write) -> None:
-    command = [sys.executable, "-m", "localpipe", "run", write(pipeline(job("Wait", BRIEF))), "--runner", "process"]
+    command = [sys.executable, "-m", "localpipe", "run", write(pipeline(job("Wait", PATIENT))), "--runner", "process"]
     process = subprocess.Popen(["nohup", *command], stderr=subprocess.PIPE, stdout=subprocess.PIPE, cwd=place)
     wait_for_jobs(place)
     process.send_signal(signal.SIGHUP)
+    let_go(place, "Wait")
     process.communicate(timeout=20)
     assert process.returncode == 0
 
@@ -138,14 +154,17 @@ def test_one_execution_has_one_driver_and_another_process_may_stop_it(running: s
 
 
 def test_resume_goes_on_after_a_kill_with_the_same_job(spawn: Spawn, write: Write, cli: Cli, place: Path) -> None:
-    program = "import time; print('begun', flush=True); time.sleep(2); open('/opt/ml/processing/out/x', 'w').write('1')"
+    program = f"{PATIENT}; open('/opt/ml/processing/out/x', 'w').write('1')"
     process = spawn("run", write(pipeline(job("Wait", program))), "--runner", "process")
     wait_for_jobs(place)
     process.kill()
     process.communicate()
     assert "interrupted; to go on: localpipe resume" in cli("show", "last").out
-    resumed = cli("resume", "last", "--json")
-    assert (resumed.status, resumed.document["Steps"][0]["AttemptCount"]) == (0, 1)
+    resumed = spawn("resume", "last", "--json")
+    wait_for(resumed, "Wait: Executing")
+    let_go(place, "Wait")
+    out, _ = resumed.communicate(timeout=20)
+    assert (resumed.returncode, json.loads(out)["Steps"][0]["AttemptCount"]) == (0, 1)
     assert [row["S3Uri"] for row in cli("artifacts", "last", "--json").document] == ["s3://bucket/Wait/out/x"]
 
 
@@ -167,10 +186,14 @@ def test_a_detached_run_is_shown_stopped_and_followed(spawn: Spawn, cli: Cli, wr
     assert cli("show", "last", "--json").document["Steps"][0]["StepStatus"] == "Stopped"
 
 
-def test_following_begins_before_the_step_does(spawn: Spawn, write: Write, cli: Cli) -> None:
-    first = job("First", "import time; time.sleep(1)")
-    detached(spawn, write(pipeline(first, job("Second", "print('hello')") | {"DependsOn": ["First"]})))
-    assert cli("logs", "last", "Second", "-f").out == "hello\n"
+def test_following_begins_before_the_step_does(spawn: Spawn, write: Write, place: Path) -> None:
+    first, second = job("First", PATIENT), job("Second", "print('hello')") | {"DependsOn": ["First"]}
+    detached(spawn, write(pipeline(first, second)))
+    wait_for_jobs(place)
+    following = spawn("logs", "last", "Second", "-f")
+    wait_until_it_reads_the_journal(following)
+    let_go(place, "First")
+    assert following.communicate(timeout=20)[0] == "hello\n"
 
 
 def test_a_failed_step_ends_in_all_that_helps_to_mend_it(cli: Cli, write: Write, place: Path) -> None:
@@ -186,11 +209,12 @@ def test_a_failed_step_ends_in_all_that_helps_to_mend_it(cli: Cli, write: Write,
         f"  working directory:  {attempt}/algo-1/root",
         f"  look around:        localpipe shell {execution_id} Bad",
     ]
-    assert report[21].startswith("  repeat:             cd ")
+    assert report[21] == f"  repeat:             sh {attempt}/repeat.sh"
     assert report[22] == "                      (without the local S3, which ends with the run; a shell as above has it)"
-    assert report[23:26] == [
+    assert report[23:27] == [
         "",
         "Pipeline pipe: Failed. Step failure: One or multiple steps failed.",
+        f"Fidelity: 4 members approximated: localpipe show {execution_id} --fidelity",
         f"Next: localpipe retry {execution_id}   (from the failed step, same code; after a change, run the pipeline again)",
     ]
     again = subprocess.run(["bash", "-c", report[21].partition("repeat:")[2]], capture_output=True, text=True, check=False)

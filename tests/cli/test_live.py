@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 from rich.console import Console
@@ -56,6 +57,15 @@ def test_state_time_last_line_and_counts(tmp_path: Path) -> None:
         "Check    Succeeded         3 s  → IfSteps",
         "1 Executing  2 Succeeded",
     ]
+
+
+def test_of_several_hosts_the_newest_line_is_shown_with_its_host(tmp_path: Path) -> None:
+    logs = [tmp_path / f"algo-{number}.log" for number in (1, 2, 3)]
+    for at, log in zip((20, 30, 10), logs, strict=True):
+        log.write_text(f"written at {at}\n")
+        os.utime(log, (at, at))
+    events = [*begun("Train"), JobLaunched("Train", 1, tuple(map(str, logs)))]
+    assert drawn(*events)[2].endswith("  algo-2 | written at 30")
 
 
 def test_a_narrow_terminal_has_no_last_line_and_long_names_lose_their_middle() -> None:

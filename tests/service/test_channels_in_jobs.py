@@ -208,5 +208,6 @@ def test_a_stream_that_breaks_ends_the_job_at_once_with_its_reason(home: Home, r
     put(home, {"code.py": program, "data/a": "not gzip"})
     ended = run(training(a_channel("train", "s3://b/data", CompressionType="Gzip")))
     assert ended.state.steps["Train"].reason == (
-        "ClientError: Input 'train': object s3://b/data/a cannot be unpacked as gzip: Not a gzipped file (b'no')."
+        "ClientError: ClientError: Input 'train': object s3://b/data/a cannot be unpacked as gzip: "
+        "Not a gzipped file (b'no')."
     )

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from support import IMAGE, PROCESSING, ROLE, output_of, pipeline, processing
 
+from localpipe.core.fidelity import Circumstances, Verdict
 from localpipe.core.names import S3Uri
 from localpipe.jobs import unsupported
+from localpipe.jobs.fidelity import ONE_USER
 from localpipe.runners.scripted import ScriptedContainer, ScriptedRunner
 from localpipe.scheduling.events import AttemptStarted, ExecutionStarted, JobLaunched
 from localpipe.service.executions import describe_pipeline_execution, drive, start_pipeline_execution
@@ -23,7 +25,6 @@ from localpipe.service.fidelity import (
     judged,
     notes_beside_images,
 )
-from localpipe.service.fidelity_rules import RULES, Circumstances, Verdict
 from localpipe.service.preflight import preflight
 from localpipe.service.wiring import Home, service_model
 from localpipe.settings import load_settings
@@ -36,7 +37,8 @@ REFUSED = {
     "CreateProcessingJobRequest": unsupported.PROCESSING,
     "CreateTrainingJobRequest": unsupported.TRAINING,
 }
-SHAPES = sorted({kind.request_shape for kind in STEP_TYPES if kind.request_shape})
+RULES = {kind.request_shape: kind.fidelity for kind in STEP_TYPES if kind.request_shape}
+SHAPES = sorted(RULES)
 
 
 def leaves(shape_name: str, model: JSON, path: str = "", above: tuple[str, ...] = ()) -> Iterator[str]:
@@ -61,7 +63,7 @@ def test_every_member_of_a_request_is_judged_once_or_refused_outright(shape: str
     for leaf in leaves(shape, service_model()):
         rules = [rule.member for rule in RULES[shape] if covers(rule.member, leaf)]
         if not any(covers(member, leaf) for member in refused):
-            assert len(rules) == 1, f"{shape}: {leaf} is judged by {rules or 'no rule of service/fidelity_rules.py'}"
+            assert len(rules) == 1, f"{shape}: {leaf} is judged by {rules or 'no rule'}"
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -115,15 +117,30 @@ def test_an_image_is_told_by_what_stood_for_it() -> None:
     assert note_on("by-a-step") == "What served by-a-step was not known before the run and is not on record."
 
 
+def test_that_a_sandbox_has_one_user_is_told_of_the_very_image_too() -> None:
+    request = {"AppSpecification": {"ImageUri": "the-very-one"}}
+    found = notes("CreateProcessingJobRequest", request, Circumstances(images={"the-very-one": ""}, one_user=True))
+    assert found["AppSpecification.ImageUri"] == (
+        "The job had one user, who owned every file and could not become another, open a raw socket or make a device."
+    )
+
+
 @pytest.mark.parametrize(
-    ("uri", "mounted"),
-    [("s3://b/raw", True), ("s3://b/raw/", True), ("s3://b/raw/x.csv", True), ("s3://b/rawer", False), ("s3://b", False)],
+    ("uri", "read"),
+    [
+        *(("s3://b/raw", "from /data"), ("s3://b/raw/", "from /data"), ("s3://b/raw/x.csv", "from /data")),
+        *(("s3://b/inner/raw", "from /inner"), ("s3://b/inner", "from /inner"), ("s3://b/in", "in part from /inner")),
+        *(("s3://b", "in part from /data and /inner"), ("s3://big/a/x", "from /a"), ("s3://big", "from /big and /a")),
+        *(("s3://b/rawer", ""), ("s3://other/raw", ""), ("no URI", "")),
+    ],
 )
-def test_an_input_below_a_mount_is_read_from_its_directory(uri: str, *, mounted: bool) -> None:
-    run = Circumstances(mounts={S3Uri.parse("s3://b/raw"): Path("/data")})
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_an_input_that_a_mount_shows_is_read_from_its_directory(uri: str, read: str, slash: str) -> None:
+    mounts = {"s3://b/raw": "/data", "s3://b/inner": "/inner", "s3://big": "/big", "s3://big/a": "/a"}
+    run = Circumstances(mounts={S3Uri.parse(f"{mount}{slash}"): Path(place) for mount, place in mounts.items()})
     request = {"InputDataConfig": [{"DataSource": {"S3DataSource": {"S3Uri": uri}}}]}
     member = "InputDataConfig[0].DataSource.S3DataSource.S3Uri"
-    expected = {member: "Read from /data by [s3.mounts], as it was at that moment."} if mounted else {}
+    expected = {member: f"Read {read} by [s3.mounts], as it was at that moment."} if read else {}
     assert notes("CreateTrainingJobRequest", request, run) == expected
 
 
@@ -133,7 +150,11 @@ def test_an_instance_is_told_by_whether_its_limits_were_kept() -> None:
     held = notes(
         "CreateTrainingJobRequest", request, Circumstances(limits_kept=lambda instance_type: instance_type == "ml.m5.large")
     )
+    unable = notes("CreateTrainingJobRequest", request, Circumstances(limits_refused=True))
     assert free["ResourceConfig.InstanceType"].endswith("of this machine, not those of ml.m5.large.")
+    assert unable["ResourceConfig.InstanceType"].endswith(
+        "not those of ml.m5.large: this runner cannot do what `[instances] enforce` asks, the Docker runner can."
+    )
     assert held["ResourceConfig.InstanceType"].startswith("The job had no more processors and memory than ml.m5.large;")
 
 
@@ -187,7 +208,7 @@ def ran(home: Home, definition: JSON, after: Callable[[], None] = lambda: None) 
     execution = describe_pipeline_execution(home, start_pipeline_execution(home, ready))
     ended = drive(execution, lambda _: None, runner)
     after()
-    return list(fidelity(ended))
+    return list(fidelity(ended, runner))
 
 
 def test_a_run_is_judged_on_its_resolved_requests(home: Home) -> None:
@@ -233,9 +254,13 @@ def test_a_step_that_was_not_reached_is_not_judged(home: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    ("runner", "told"), [("docker", "no more processors"), ("process", "processors and memory of this")]
+    ("runner", "users", "told"),
+    [
+        ("docker", "", "no more processors"),
+        ("process", f" {ONE_USER}", "processors and memory of this"),
+    ],
 )
-def test_what_is_not_in_the_record_is_not_asked(tmp_path: Path, runner: str, told: str) -> None:
+def test_what_is_not_in_the_record_is_not_asked(tmp_path: Path, runner: str, users: str, told: str) -> None:
     (tmp_path / "localpipe.toml").write_text(f'runner = "{runner}"\n[instances]\nenforce = true\n')
     home = Home(load_settings({"home": str(tmp_path / "home")}, {}, tmp_path))
     kept, images = home.settings.kept(), {IMAGE: "Another stood for it."}
@@ -248,7 +273,7 @@ def test_what_is_not_in_the_record_is_not_asked(tmp_path: Path, runner: str, tol
     (tmp_path / "localpipe.toml").unlink()
     later = Home(load_settings({"home": str(tmp_path / "home"), "runner": "process"}, {}, tmp_path))
     found = {each.member: each.note for each in fidelity(describe_pipeline_execution(later, "last"))}
-    assert found["AppSpecification.ImageUri"] == "Another stood for it."
+    assert found["AppSpecification.ImageUri"] == f"Another stood for it.{users}"
     assert told in found["ProcessingResources.ClusterConfig.InstanceType"]
     home.close()
     later.close()

@@ -63,15 +63,20 @@ open("/opt/ml/model/same", "w").write(me)
 print(f"{me} is done", flush=True)
 """
 FAILS = """
-import json, time
+import json, signal, socket
 me = json.load(open("/opt/ml/config/resourceconfig.json"))["current_host"]
 open(f"/opt/ml/processing/live/{me}", "w").write(me)
 open(f"/opt/ml/processing/end/{me}", "w").write(me)
 open("/opt/ml/output/message", "w").write(f"[{me}]")
-while me == "algo-1":
-    time.sleep(1)
-time.sleep(0.2)
-raise SystemExit(3)
+if me == "algo-1":
+    socket.create_server(("", 7777)).accept()
+    signal.pause()
+while True:
+    try:
+        socket.create_connection(("algo-1", 7777))
+        raise SystemExit(3)
+    except OSError:
+        pass
 """
 CHECKPOINTS = """
 import os, time
@@ -88,7 +93,11 @@ raise SystemExit(3)
 
 
 @pytest.fixture(
-    params=[pytest.param("docker", marks=pytest.mark.docker), pytest.param("process", marks=pytest.mark.sandbox)]
+    params=[
+        pytest.param("docker", marks=pytest.mark.docker),
+        pytest.param("process", marks=pytest.mark.sandbox),
+        pytest.param("sandbox", marks=[pytest.mark.docker, pytest.mark.sandbox]),
+    ]
 )
 def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Home]:
     (tmp_path / "localpipe.toml").write_text(f'runner = "{request.param}"\n{SETTINGS}')

@@ -22,31 +22,29 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_the_very_image_needs_no_words(settings: Settings) -> None:
-    assert what_serves(ImageStatus(image_uri=IMAGE, local=IMAGE), settings, "docker") == ""
+    assert what_serves(ImageStatus(image_uri=IMAGE, local=IMAGE), settings) == ""
 
 
 def test_a_stand_in_is_told_with_its_version(settings: Settings) -> None:
     status = ImageStatus(image_uri=IMAGE, local=STAND_IN)
-    assert what_serves(status, settings, "docker") == f"{STAND_IN} stood for {IMAGE}: scikit-learn 1.2.2."
+    assert what_serves(status, settings) == f"{STAND_IN} stood for {IMAGE}: scikit-learn 1.2.2."
 
 
 def test_a_version_that_differs_is_told_once(settings: Settings) -> None:
     uri = IMAGE.replace("1.2-1", "0.23-1")
     note = "scikit-learn 1.1.3 stands for 0.23-1"
-    status = ImageStatus(image_uri=uri, local="/cache/x", python="3.11", notes=(note,))
-    assert what_serves(status, settings, "process") == (
-        f"A Python environment on this machine's own root file system stood for {uri}: Python 3.11; {note}."
-    )
+    status = ImageStatus(image_uri=uri, local="/cache/x", python="3.11", notes=(note,), kind="An environment")
+    assert what_serves(status, settings) == (f"An environment stood for {uri}: Python 3.11; {note}.")
 
 
 def test_a_mapping_is_named(settings: Settings) -> None:
     mine = replace(settings, images={"*": "mine:dev"})
     status = ImageStatus(image_uri=IMAGE, local="mine:dev")
-    assert what_serves(status, mine, "docker") == f"mine:dev stood for {IMAGE} ([images] maps it to mine:dev)."
+    assert what_serves(status, mine) == f"mine:dev stood for {IMAGE} ([images] maps it to mine:dev)."
 
 
-def test_a_folder_that_an_image_is_built_from_is_named(settings: Settings, tmp_path: Path) -> None:
+def test_what_an_image_is_built_from_is_told_once(settings: Settings, tmp_path: Path) -> None:
     build = ImageBuild(context=tmp_path, dockerfile="Dockerfile", args={}, target=None)
     mine = replace(settings, images={"*": "own:1"}, image_builds={"own:1": build})
-    status = ImageStatus(image_uri=IMAGE, local="own:1")
-    assert what_serves(status, mine, "docker") == f"own:1 stood for {IMAGE} ([images] builds it from {tmp_path})."
+    status = ImageStatus(image_uri=IMAGE, local="own:1", notes=("[images] builds it from here",))
+    assert what_serves(status, mine) == f"own:1 stood for {IMAGE}: [images] builds it from here."

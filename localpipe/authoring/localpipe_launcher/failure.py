@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import sysconfig
 import traceback
@@ -10,17 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .local_mode import LocalContainerRefused
+from .redirect import REFUSED_HEADER, loaded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from traceback import FrameSummary, TracebackException
 
 OUR_FOLDER = str(Path(__file__).parent)
-REFUSED_CALL = re.compile(r"localpipe does not serve (?P<call>\S+) while a pipeline is compiled")
-"""How the endpoint refuses a call; see `localpipe.server.aws`."""
+ARGUMENT_PARSERS = frozenset({"argparse.py", "optparse.py"})
+"""They call into the author's code only to have it end the program."""
+
+COMMAND_FRAMEWORKS = frozenset({("click", "core.py"), ("typer", "core.py")})
+"""They run the author's code, and end the program themselves with USAGE_STATUS if its arguments are wrong."""
 
 USAGE_STATUS = 2
-"""With which argparse, click and typer end a program whose arguments are wrong."""
 
 
 def failure(error: BaseException) -> Mapping[str, Any]:
@@ -55,8 +57,9 @@ def last_line(error: BaseException) -> str:
 
 def _wants_arguments(error: BaseException, own: list[FrameSummary]) -> bool:
     if isinstance(error, SystemExit):
-        passed = {Path(frame.filename).name for frame in traceback.extract_tb(error.__traceback__)}
-        return error.code == USAGE_STATUS or "argparse.py" in passed
+        passed = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
+        by_framework = bool(passed) and passed[-1].parts[-2:] in COMMAND_FRAMEWORKS and error.code == USAGE_STATUS
+        return by_framework or any(file.name in ARGUMENT_PARSERS for file in passed)
     return isinstance(error, IndexError) and bool(own) and "sys.argv" in (own[-1].line or "")
 
 
@@ -64,10 +67,19 @@ def _refused(error: BaseException) -> str | None:
     for link in _chain(error):
         if isinstance(link, LocalContainerRefused):
             return link.refused
-        found = REFUSED_CALL.search(str(link)) if type(link).__module__.startswith("botocore") else None
-        if found:
-            return found["call"]
+        call = _refused_call(link)
+        if call:
+            return call
     return None
+
+
+def _refused_call(error: BaseException) -> str | None:
+    client_error = loaded("botocore.exceptions", "ClientError")
+    if client_error is None or not isinstance(error, client_error):
+        return None
+    response: Any = getattr(error, "response", {})
+    refused: str | None = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get(REFUSED_HEADER)
+    return refused
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 CALL_HEADER = "X-Localpipe-Call"
 """Names the call for the endpoint, `<service>:<Operation>`: some AWS protocols have the operation nowhere in the request."""
 
+REFUSED_HEADER = "x-localpipe-refused"
+"""Names a call that the endpoint does not serve, in its answer."""
+
 ENDPOINT_VARIABLE = "_LOCALPIPE_ENDPOINT"
 """The environment variable that tells `child_python/sitecustomize.py` of the endpoint (`Endpoint.as_text`)."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,13 @@ def print_new(log_files: Sequence[str], printed: MutableMapping[str, int], out: 
                     _copy_lines(stream, f"{path.stem} | ".encode(), out, ended=ended)
                 printed[log_file] = stream.tell()
     out.flush()
+
+
+def whole_text(log_files: Sequence[str]) -> str:
+    """All that the logs of a step that has ended hold, as `print_new` prints it; bytes that are no UTF-8 are replaced."""
+    out = io.BytesIO()
+    print_new(log_files, {}, out, ended=True)
+    return out.getvalue().decode(errors="replace")
 
 
 def _copy(log: BinaryIO, out: BinaryIO) -> None:

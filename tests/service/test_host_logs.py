@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from localpipe.cli.host_logs import print_new
+from localpipe.service.host_logs import print_new, whole_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,3 +34,10 @@ def test_lines_of_several_hosts_begin_with_their_host_and_are_whole(tmp_path: Pa
     logs[2].write_bytes(b"late\n")
     assert new_text(logs, printed, ended=False) == b"algo-3 | late\n"
     assert new_text(logs, printed, ended=True) == b"algo-1 | half\n"
+
+
+def test_all_of_the_logs_is_one_text(tmp_path: Path) -> None:
+    logs = [tmp_path / "algo-1.log", tmp_path / "algo-2.log"]
+    logs[0].write_bytes(b"a\r\nb\xff")
+    assert whole_text([str(logs[0])]) == "a\r\nb\ufffd"
+    assert whole_text([str(log) for log in logs]) == "algo-1 | a\r\nalgo-1 | b\ufffd\n"
