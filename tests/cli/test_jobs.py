@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,9 +60,17 @@ def let_go(place: Path, step: str) -> None:
     fifo.write_text("!")
 
 
+def open_files(pid: int) -> set[str]:
+    names = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            names.add(descriptor.readlink().name)
+    return names
+
+
 def wait_until_it_reads_the_journal(process: subprocess.Popen[str]) -> None:
     for _ in range(1000):
-        if any(fd.readlink().name == "journal.db" for fd in Path(f"/proc/{process.pid}/fd").iterdir()):
+        if "journal.db" in open_files(process.pid):
             return
         time.sleep(0.02)
     raise AssertionError("it does not read the journal")
