@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _S3_URI = re.compile(r"s3://(?P<bucket>[^/]+)(?:/(?P<key>.*))?", re.DOTALL)
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -101,14 +101,25 @@ class ExecutionName:
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class AttemptKey:
-    """Names one attempt of one step of one execution. `attempt` counts from 1 (`AttemptCount`)."""
+    """Names one attempt of one step of one execution. `attempt` counts from 1 (`AttemptCount`).
+
+    `child`: which of the attempt's own jobs, from 1 (a training job of a tuning job, a container of a model); 0 for the
+    attempt itself. See docs/decisions/0023.
+    """
 
     execution_id: str
     step: str
     attempt: int
+    child: int = 0
+
+    @property
+    def whole(self) -> AttemptKey:
+        """The attempt that the job belongs to."""
+        return replace(self, child=0)
 
     def __str__(self) -> str:
-        return f"step {self.step!r}, attempt {self.attempt} of execution {self.execution_id}"
+        job = f"job {self.child} of " if self.child else ""
+        return f"{job}step {self.step!r}, attempt {self.attempt} of execution {self.execution_id}"
 
 
 def job_name(key: AttemptKey, prefix: str | None = None) -> str:
@@ -126,8 +137,9 @@ def job_name(key: AttemptKey, prefix: str | None = None) -> str:
 
 
 def attempt_token(key: AttemptKey) -> str:
-    """Ten alphanumerics that stand for an attempt: derived, not random, so that a replay gives the same names."""
-    digest = int.from_bytes(hashlib.sha256(f"{key.execution_id}/{key.step}/{key.attempt}".encode()).digest(), "big")
+    """Ten alphanumerics for an attempt or one of its jobs: derived, not random, so that a replay gives the same names."""
+    parts = [key.execution_id, key.step, key.attempt, *([key.child] if key.child else [])]
+    digest = int.from_bytes(hashlib.sha256("/".join(map(str, parts)).encode()).digest(), "big")
     characters = []
     for _ in range(_TOKEN_LENGTH):
         digest, index = divmod(digest, len(_TOKEN_ALPHABET))

@@ -17,7 +17,7 @@ from localpipe.engine.resolve import Attempt, step_values
 from localpipe.engine.workers import working
 from localpipe.errors import ConflictingAppend, HomeUnusable, LocalpipeError
 from localpipe.scheduling.decide import Record, StartAttempt, StopAttempt, WakeAt, decide, foresee
-from localpipe.scheduling.events import AttemptStarted, StopSignalled, numbered
+from localpipe.scheduling.events import AttemptStarted, ChildEnded, StopSignalled, numbered
 from localpipe.scheduling.state import BUSY, StepStatus, apply, fold
 
 if TYPE_CHECKING:
@@ -175,7 +175,15 @@ class _Loop:
         key, last = self._key(execution.step, execution.attempt), execution.attempts[-1]
         attempt = self._attempt(key, execution.job_name, last.started_at)
         self.under_way.add(key)
-        self._workers.make(replace(attempt, launched_at=last.launched_at, reattach=reattach))
+        self._workers.make(
+            replace(
+                attempt,
+                reattach=reattach,
+                launched_at=last.launched_at,
+                children=last.children,
+                message=last.message,
+            )
+        )
 
     def _attempt(self, key: AttemptKey, job_name: str, at: float) -> Attempt:
         node, succeeded = self._engine.plan.graph.nodes[key.step], self._state.having(StepStatus.SUCCEEDED)
@@ -214,6 +222,8 @@ class _Loop:
         self._state = state
         for fact in facts:
             self._engine.observe(fact)
+            if isinstance(fact.event, ChildEnded):
+                self._workers.clean(self._key(fact.event.step, fact.event.attempt, fact.event.child))
 
     def _clean(self) -> None:
         """Remove the traces of attempts whose end is in the journal."""
@@ -237,8 +247,8 @@ class _Loop:
         for step in left:
             self._start(self._state.steps[step.step], reattach=True)
 
-    def _key(self, step: str, attempt: int) -> AttemptKey:
-        return AttemptKey(execution_id=self._engine.execution_id, step=step, attempt=attempt)
+    def _key(self, step: str, attempt: int, child: int = 0) -> AttemptKey:
+        return AttemptKey(execution_id=self._engine.execution_id, step=step, attempt=attempt, child=child)
 
 
 def _after(state: ExecutionState, facts: Sequence[Recorded]) -> ExecutionState:

@@ -12,6 +12,7 @@ from localpipe.core.work import CreateResource, Failure, Immediate, RunJob, Stop
 from localpipe.engine.ahead import WorkAhead
 from localpipe.engine.job import JobContext, JobRun
 from localpipe.engine.resolve import resolve, whole_environment
+from localpipe.engine.runs import Runs
 from localpipe.errors import ExpressionError, JobFailed, StoreError
 from localpipe.scheduling.events import AttemptFailed, AttemptStopped, JobLaunched, StepSucceeded
 
@@ -28,10 +29,7 @@ if TYPE_CHECKING:
 
 
 class Performer:
-    """Makes attempts. `make` is called by worker threads, `stop` and `clean` by any.
-
-    Mutable: remembers the jobs that run, so that they can be told to stop.
-    """
+    """Makes attempts. `make` is called by worker threads, `stop` and `clean` by any."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -46,17 +44,18 @@ class Performer:
             at_disk=threading.Semaphore(os.cpu_count() or 1),
             made_ahead=self.ahead.take,
         )
-        self._jobs: dict[AttemptKey, JobRun] = {}
-        self._stops: dict[AttemptKey, bool] = {}
-        self._lock = threading.Lock()
+        self._runs = Runs()
 
     @property
     def most_ahead(self) -> int:
         """For how many attempts containers may be made ahead: as many as run at once, if it is worth it at all."""
         return self._world.slots.count if self._world.runner.prepares_ahead else 0
 
-    def make(self, attempt: Attempt, post: Callable[[Event], None]) -> Event:
-        """Do the step's work and return the fact that ends the attempt. `post` takes facts that come before it."""
+    def make(self, attempt: Attempt, post: Callable[[Event], None]) -> Event | None:
+        """Do the step's work and return the fact that ends the attempt; None if somebody else will write it down.
+
+        `post` takes facts that come before it.
+        """
         step_type = self._world.step_types[attempt.step.type]
         try:
             resolved = resolve(attempt, self._world)
@@ -66,24 +65,16 @@ class Performer:
         return _fact(attempt.key, outcome)
 
     def stop(self, key: AttemptKey, *, kill: bool) -> None:
-        """Tell the attempt's job to stop; one that has not started yet will not."""
-        with self._lock:
-            self._stops[key] = kill
-            job = self._jobs.get(key)
-        if job:
-            job.stop(kill=kill)
+        """Tell what the attempt runs to stop; what has not started yet will not."""
+        self._runs.stop(key, kill=kill)
 
     def clean(self, key: AttemptKey) -> None:
-        """Remove what the attempt's job left behind, once its end is in the journal."""
-        with self._lock:
-            job = self._jobs.pop(key, None)
-            self._stops.pop(key, None)
-        if job:
-            job.clean()
+        """Remove what the attempt, or one of its jobs, left behind, once its end is in the journal."""
+        self._runs.clean(key)
 
     def sweep(self, unended: Collection[AttemptKey], execution_id: str) -> None:
         """Remove what a killed localpipe left of this execution's jobs, but for the attempts that have no end yet."""
-        self._world.runner.sweep(lambda key: key.execution_id != execution_id or key in unended)
+        self._world.runner.sweep(lambda key: key.execution_id != execution_id or key.whole in unended)
 
     def tidy(self) -> None:
         """Remove what the runner keeps and no job will want any more."""
@@ -111,11 +102,7 @@ class Performer:
 
     def _job(self, attempt: Attempt, spec: JobSpec) -> JobRun:
         job = JobRun(spec, attempt.key, self._context)
-        with self._lock:
-            self._jobs[attempt.key] = job
-            kill = self._stops.get(attempt.key)
-        if kill is not None:
-            job.stop(kill=kill)
+        self._runs.begin(attempt.key, job)
         return job
 
 

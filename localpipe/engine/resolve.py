@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from localpipe.core.ports import Clock, ObjectStore, Registry, Runner
     from localpipe.definition.model import StepDefinition
     from localpipe.engine.slots import Slots
+    from localpipe.scheduling.children import ChildExecution
+    from localpipe.scheduling.events import MessageSent
     from localpipe.scheduling.state import StepExecution
     from localpipe.staging import Stager
     from localpipe.steps.base import StepType
@@ -33,7 +35,8 @@ _LISTED_OBJECTS = 10
 class Attempt:
     """One attempt to be made. `values` are the finished steps that it may refer to.
 
-    `at`: when it started first, epoch seconds. `reattach`: its job may run already, since `launched_at`.
+    `at`: when it started first, epoch seconds. `reattach`: a killed localpipe began it; its job may run already, since
+    `launched_at`, and its own jobs may be `children`; `message` is what it has sent.
     """
 
     key: AttemptKey
@@ -43,6 +46,8 @@ class Attempt:
     values: Mapping[str, StepValues]
     reattach: bool = False
     launched_at: float | None = None
+    children: Mapping[int, ChildExecution] = field(default_factory=dict)
+    message: MessageSent | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

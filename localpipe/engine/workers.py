@@ -94,7 +94,9 @@ class Workers:
 
     def _make(self, attempt: Attempt) -> None:
         try:
-            self._post(self._performer.make(attempt, self._post))
+            end = self._performer.make(attempt, self._post)
+            if end:
+                self._post(end)
         except BaseException as error:  # noqa: BLE001 - raised again in the loop's thread, where it ends the run
             self._post(error)
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from localpipe.runners._docker_network import JobNetwork
 
 _HOME, _EXECUTION, _STEP, _ATTEMPT = "localpipe.home", "localpipe.execution", "localpipe.step", "localpipe.attempt"
+_CHILD = "localpipe.child"
 _HOST, _HOSTS = "localpipe.host", "localpipe.hosts"  # which of the job's hosts, from 0, and how many there are
 _SCRATCH, _LOG_FILE = "localpipe.scratch", "localpipe.log-file"
 _LOG_OPTIONS = {"max-size": "1000g", "max-file": "1", "compress": "false"}  # the engine's copy is never cut
@@ -89,7 +90,7 @@ class DockerEngine:
 
 def attempt_labels(key: AttemptKey) -> dict[str, str]:
     """The labels, besides the home's, by which what belongs to an attempt is found."""
-    return {_EXECUTION: key.execution_id, _STEP: key.step, _ATTEMPT: str(key.attempt)}
+    return {_EXECUTION: key.execution_id, _STEP: key.step, _ATTEMPT: str(key.attempt), _CHILD: str(key.child)}
 
 
 def prepare(engine: DockerEngine, job: StagedJob, image: LocalImage) -> PreparedContainer | PreparedHosts:
@@ -275,7 +276,12 @@ def _host_index(container: JSON) -> int:
 
 
 def _key(labels: Mapping[str, str]) -> AttemptKey:
-    return AttemptKey(execution_id=labels[_EXECUTION], step=labels[_STEP], attempt=int(labels[_ATTEMPT]))
+    return AttemptKey(
+        execution_id=labels[_EXECUTION],
+        step=labels[_STEP],
+        attempt=int(labels[_ATTEMPT]),
+        child=int(labels.get(_CHILD, "0")),
+    )
 
 
 def _attach_again(engine: DockerEngine, container: JSON) -> RunningContainer:

@@ -61,6 +61,95 @@ class JobLaunched:
 
 
 @dataclass(frozen=True)
+class RoomAwaited:
+    """The attempt's job waits for a place on this machine; `reason` is a sentence that says what for."""
+
+    SCHEMA: ClassVar[int] = 1
+    step: str
+    attempt: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class ChildStarted:
+    """The attempt is about to run a job of its own: a training job of a tuning job. Again when that is done anew.
+
+    `child` counts from 1 within the attempt. `detail` is what the attempt must know of it to go on after a crash.
+    """
+
+    SCHEMA: ClassVar[int] = 1
+    step: str
+    attempt: int
+    child: int
+    job_name: str
+    detail: JSON = None
+
+
+@dataclass(frozen=True)
+class ChildLaunched:
+    """The containers of an attempt's own job run. The members are those of `JobLaunched`."""
+
+    SCHEMA: ClassVar[int] = 1
+    step: str
+    attempt: int
+    child: int
+    log_files: tuple[str, ...] = ()
+    repeat_command: str = ""
+    outputs: tuple[str, ...] = ()
+    found: bool = False
+
+
+@dataclass(frozen=True)
+class ChildEnded:
+    """An attempt's own job has ended. `status` is the service's: Completed, Failed or Stopped; `properties` Describe's."""
+
+    SCHEMA: ClassVar[int] = 1
+    step: str
+    attempt: int
+    child: int
+    status: str
+    reason: str = ""
+    properties: JSON = None
+
+
+@dataclass(frozen=True)
+class MessageSent:
+    """A Callback step's message lies in its queue; the step waits for who answers with the token.
+
+    `message` is the body. Follows: service.md section 11.2.
+    """
+
+    SCHEMA: ClassVar[int] = 1
+    step: str
+    attempt: int
+    token: str
+    queue_url: str
+    message: JSON
+
+
+@dataclass(frozen=True)
+class StepReused:
+    """The step is not done: what it gave in another execution of the pipeline stands for it.
+
+    `source`: the ARN of that execution. `by`: `cache` (the attempt was about to do it) or `selection` (of the execution's
+    SelectiveExecutionConfig). The other members are those that the step had there.
+    Follows: service.md sections 6 and 8.
+    """
+
+    SCHEMA: ClassVar[int] = 1
+    step: str
+    attempt: int
+    source: str
+    by: str
+    job_name: str
+    properties: JSON = None
+    property_files: Mapping[str, str] = field(default_factory=dict)
+    branches_taken: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    log_files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class StepSucceeded:
     """The step's properties can be referred to from now on."""
 
@@ -157,6 +246,12 @@ Event: TypeAlias = (
     ExecutionStarted
     | AttemptStarted
     | JobLaunched
+    | RoomAwaited
+    | ChildStarted
+    | ChildLaunched
+    | ChildEnded
+    | MessageSent
+    | StepReused
     | StepSucceeded
     | AttemptFailed
     | AttemptStopped

@@ -12,17 +12,24 @@ from typing import TYPE_CHECKING, TypeAlias
 from typing_extensions import assert_never
 
 from localpipe.errors import InvalidTransition
+from localpipe.scheduling import children
 from localpipe.scheduling.events import (
     AttemptFailed,
     AttemptStarted,
     AttemptStopped,
+    ChildEnded,
+    ChildLaunched,
+    ChildStarted,
     ExecutionFinished,
     ExecutionStarted,
     JobLaunched,
+    MessageSent,
     ParallelismChanged,
     Recorded,
     RetryRequested,
     RetryScheduled,
+    RoomAwaited,
+    StepReused,
     StepSucceeded,
     StopRequested,
     StopSignalled,
@@ -32,10 +39,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from localpipe.core import JSON
+    from localpipe.scheduling.children import ChildEvent, ChildExecution
     from localpipe.scheduling.events import Event
 
 StepEvent: TypeAlias = (
-    AttemptStarted | JobLaunched | StepSucceeded | AttemptFailed | AttemptStopped | StopSignalled | RetryScheduled
+    AttemptStarted
+    | RoomAwaited
+    | JobLaunched
+    | ChildStarted
+    | ChildLaunched
+    | ChildEnded
+    | MessageSent
+    | StepReused
+    | StepSucceeded
+    | AttemptFailed
+    | AttemptStopped
+    | StopSignalled
+    | RetryScheduled
 )
 
 
@@ -74,20 +94,33 @@ BUSY = (StepStatus.STARTING, StepStatus.EXECUTING, StepStatus.STOPPING)
 
 TRANSITIONS: Mapping[tuple[StepStatus, type[Event]], StepStatus] = {
     (StepStatus.WAITING, AttemptStarted): StepStatus.STARTING,
+    (StepStatus.WAITING, StepReused): StepStatus.SUCCEEDED,  # not selected
     (StepStatus.STARTING, AttemptStarted): StepStatus.STARTING,  # localpipe crashed: the same attempt is done anew
+    (StepStatus.STARTING, RoomAwaited): StepStatus.STARTING,
     (StepStatus.STARTING, JobLaunched): StepStatus.EXECUTING,
+    (StepStatus.STARTING, MessageSent): StepStatus.EXECUTING,
+    (StepStatus.STARTING, StepReused): StepStatus.SUCCEEDED,  # found in the cache
     (StepStatus.STARTING, StopSignalled): StepStatus.STOPPING,
     (StepStatus.STARTING, StepSucceeded): StepStatus.SUCCEEDED,
     (StepStatus.STARTING, AttemptFailed): StepStatus.FAILED,
     (StepStatus.STARTING, AttemptStopped): StepStatus.STOPPED,
     (StepStatus.EXECUTING, AttemptStarted): StepStatus.STARTING,
     (StepStatus.EXECUTING, JobLaunched): StepStatus.EXECUTING,  # found after a crash, it failed and runs anew
+    (StepStatus.EXECUTING, ChildStarted): StepStatus.EXECUTING,
+    (StepStatus.EXECUTING, ChildLaunched): StepStatus.EXECUTING,
+    (StepStatus.EXECUTING, ChildEnded): StepStatus.EXECUTING,
     (StepStatus.EXECUTING, StopSignalled): StepStatus.STOPPING,
     (StepStatus.EXECUTING, StepSucceeded): StepStatus.SUCCEEDED,
     (StepStatus.EXECUTING, AttemptFailed): StepStatus.FAILED,
     (StepStatus.EXECUTING, AttemptStopped): StepStatus.STOPPED,
     (StepStatus.STOPPING, AttemptStarted): StepStatus.STARTING,
-    (StepStatus.STOPPING, JobLaunched): StepStatus.STOPPING,  # it was being launched when it was told to stop
+    (StepStatus.STOPPING, RoomAwaited): StepStatus.STOPPING,  # what was being done when it was told to stop
+    (StepStatus.STOPPING, JobLaunched): StepStatus.STOPPING,
+    (StepStatus.STOPPING, MessageSent): StepStatus.STOPPING,
+    (StepStatus.STOPPING, StepReused): StepStatus.SUCCEEDED,
+    (StepStatus.STOPPING, ChildStarted): StepStatus.STOPPING,
+    (StepStatus.STOPPING, ChildLaunched): StepStatus.STOPPING,
+    (StepStatus.STOPPING, ChildEnded): StepStatus.STOPPING,
     (StepStatus.STOPPING, StopSignalled): StepStatus.STOPPING,  # now it is killed
     (StepStatus.STOPPING, StepSucceeded): StepStatus.SUCCEEDED,
     (StepStatus.STOPPING, AttemptFailed): StepStatus.FAILED,
@@ -105,7 +138,9 @@ class AttemptExecution:
     """One attempt of a step. Times are epoch seconds; `ended_at` None: it is under way. `launched_at`: its job runs since.
 
     `started_at` stays when a crashed attempt is done anew. `killed`: it was signalled after a kill had been asked for.
-    `failed_host`: the host of its job that failed first, empty if none did.
+    `failed_host`: the host of its job that failed first, empty if none did. `awaits`: the place that its job waits for, in a
+    sentence. `children`: its own jobs by number. `message`: what a Callback step has sent. `reused`: it was not made, since
+    what the step gave elsewhere stands for it.
     """
 
     attempt: int
@@ -122,6 +157,10 @@ class AttemptExecution:
     outputs: tuple[str, ...] = ()
     launched_at: float | None = None
     killed: bool = False
+    awaits: str = ""
+    children: Mapping[int, ChildExecution] = field(default_factory=dict)
+    message: MessageSent | None = None
+    reused: StepReused | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -351,7 +390,7 @@ def _step_event(state: ExecutionState, event: StepEvent, recorded: Recorded) -> 
 
 def _expected_attempt(step: StepExecution, event: StepEvent) -> int:
     """A new attempt has the next number; done anew after a crash it keeps its own, as all that follows it."""
-    new = isinstance(event, AttemptStarted) and step.status not in BUSY
+    new = isinstance(event, AttemptStarted | StepReused) and step.status not in BUSY
     return step.attempt + 1 if new else step.attempt
 
 
@@ -360,6 +399,10 @@ def _advance(step: StepExecution, event: StepEvent, status: StepStatus, recorded
     match event:
         case AttemptStarted():
             return _start(changed, event, recorded.at)
+        case StepReused():
+            return _reuse(changed, event, recorded.at)
+        case ChildStarted() | ChildLaunched() | ChildEnded():
+            return _with_child(changed, event, recorded.at)
         case RetryScheduled(at=at, policy=policy):
             return replace(changed, due_at=at, retries={**step.retries, policy: step.retries.get(policy, 0) + 1})
         case AttemptStopped() if step.status is StepStatus.BACKING_OFF:
@@ -379,11 +422,53 @@ def _start(step: StepExecution, event: AttemptStarted, at: float) -> StepExecuti
     return replace(step, attempts=(*step.attempts, new), tried_since=tried_since, due_at=None)
 
 
+def _reuse(step: StepExecution, event: StepReused, at: float) -> StepExecution:
+    """The attempt that was about to be made, or one that stands for it, with what the step had elsewhere."""
+    under_way = step.last is not None and event.attempt == step.attempt
+    started_at = step.attempts[-1].started_at if under_way else at
+    reused = AttemptExecution(
+        attempt=event.attempt,
+        job_name=event.job_name,
+        started_at=started_at,
+        ended_at=at,
+        properties=event.properties,
+        outputs=event.outputs,
+        log_files=event.log_files,
+        reused=event,
+    )
+    attempts = step.attempts[:-1] if under_way else step.attempts
+    return replace(
+        step,
+        attempts=(*attempts, reused),
+        due_at=None,
+        property_files=event.property_files,
+        branches_taken=event.branches_taken,
+    )
+
+
+def _with_child(step: StepExecution, event: ChildEvent, at: float) -> StepExecution:
+    """The step after a fact about a job of its attempt. Raises InvalidTransition for one that cannot follow."""
+    last = step.attempts[-1]
+    changed = children.after(last.children, event, at)
+    if changed is None:
+        job = last.children.get(event.child)
+        status = f"job {event.child} is {job.status if job else 'not started'}"
+        raise InvalidTransition(event.step, type(event).__name__, status, _told(step.story[:-1]))
+    return replace(step, attempts=(*step.attempts[:-1], replace(last, children=changed)))
+
+
 def _attempt_after(last: AttemptExecution, event: StepEvent, at: float, *, kill: bool) -> AttemptExecution:
     match event:
+        case StepSucceeded() | AttemptFailed() | AttemptStopped():
+            return _ended(last, event, at)
+        case RoomAwaited(reason=reason):
+            return replace(last, awaits=reason)
+        case MessageSent():
+            return replace(last, message=event, launched_at=at, awaits="")
         case JobLaunched():
             return replace(
                 last,
+                awaits="",
                 log_files=event.log_files,
                 repeat_command=event.repeat_command,
                 outputs=event.outputs,
@@ -391,22 +476,27 @@ def _attempt_after(last: AttemptExecution, event: StepEvent, at: float, *, kill:
             )
         case StopSignalled():
             return replace(last, killed=kill)
-        case StepSucceeded(properties=properties):
-            return replace(last, ended_at=at, properties=properties)
+        case AttemptStarted() | RetryScheduled() | StepReused() | ChildStarted() | ChildLaunched() | ChildEnded():
+            return last
+        case _:
+            assert_never(event)
+
+
+def _ended(last: AttemptExecution, event: StepSucceeded | AttemptFailed | AttemptStopped, at: float) -> AttemptExecution:
+    ended = replace(last, ended_at=at, awaits="", properties=event.properties)
+    match event:
+        case StepSucceeded():
+            return ended
         case AttemptFailed():
             return replace(
-                last,
-                ended_at=at,
+                ended,
                 reason=event.reason,
                 exception_type=event.exception_type,
-                properties=event.properties,
                 ends_execution=event.ends_execution,
                 failed_host=event.failed_host,
             )
-        case AttemptStopped(reason=reason, properties=properties):
-            return replace(last, ended_at=at, reason=reason, properties=properties)
-        case AttemptStarted() | RetryScheduled():
-            return last
+        case AttemptStopped(reason=reason):
+            return replace(ended, reason=reason)
         case _:
             assert_never(event)
 

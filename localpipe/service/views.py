@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # Two of our statuses are not the service's. One that waits for its next attempt still executes for everyone else; one that
 # a retry of the execution has still to do again has been taken up.
 _SHOWN_STATUS = {StepStatus.BACKING_OFF: "Executing", StepStatus.WAITING: "Starting"}
+_REUSE_MEMBERS = {"cache": "CacheHitResult", "selection": "SelectiveExecutionResult"}
+_REUSE_WORDS = {"cache": "cached: the result", "selection": "not selected: the result"}
 NOT_STARTED = "NotStarted"
 """Ours: the service does not list a step that has not started. Follows: service.md section 5.4."""
 
@@ -67,8 +69,15 @@ def step_row(execution: StepExecution, step: StepDefinition, step_type: StepType
         "AttemptCount": execution.attempt,
         "FailureReason": (execution.reason or None) if execution.ended_at is not None else None,
         "Metadata": step_type.metadata(execution.properties) if execution.properties else {},
+        **_reuse(execution),
     }
     return {key: value for key, value in row.items() if value is not None}
+
+
+def _reuse(execution: StepExecution) -> JSON:
+    """Where a step that was not done comes from. Follows: service.md sections 5.3, 6 and 8."""
+    reused = execution.last.reused if execution.last else None
+    return {_REUSE_MEMBERS[reused.by]: {"SourcePipelineExecutionArn": reused.source}} if reused else {}
 
 
 def shown_status(execution: StepExecution) -> str:
@@ -92,6 +101,11 @@ def all_steps(state: ExecutionState, names: Iterable[str]) -> Sequence[StepExecu
 
 def remark(execution: StepExecution) -> str:
     """What there is to tell of a step besides its status, in one line: branches taken, when it goes on, why it failed."""
+    last = execution.last
+    if last and last.reused:
+        return f"{_REUSE_WORDS[last.reused.by]} of execution {last.reused.source.rpartition('/')[2]}"
+    if last and last.awaits:
+        return last.awaits
     if execution.branches_taken:
         return f"→ {', '.join(execution.branches_taken)}"
     reason = execution.reason.partition("\n")[0]

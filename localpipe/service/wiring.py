@@ -103,8 +103,9 @@ class Home:
         return self.runs / execution_id
 
     def attempt_dir(self, key: AttemptKey) -> Path:
-        """The directory of one attempt: its log, and `root`, the files that the job saw."""
-        return self.execution_dir(key.execution_id) / key.step / str(key.attempt)
+        """The directory of one attempt, or below it of one of its own jobs: its log, and `root`, the files that it saw."""
+        directory = self.execution_dir(key.execution_id) / key.step / str(key.attempt)
+        return directory / "jobs" / f"{key.child:03}" if key.child else directory
 
     @cached_property
     def journal(self) -> SqliteJournal:

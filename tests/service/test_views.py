@@ -16,6 +16,8 @@ from localpipe.scheduling.events import (
     Recorded,
     RetryRequested,
     RetryScheduled,
+    RoomAwaited,
+    StepReused,
     StepSucceeded,
 )
 from localpipe.scheduling.state import ExecutionState, fold
@@ -111,3 +113,27 @@ def test_timestamps_become_text_wherever_the_shape_has_them() -> None:
         "Unknown": 5,
     }
     assert with_iso_times({"CreationTime": 1}, None, service_model()) == {"CreationTime": 1}
+
+
+def test_a_reused_step_tells_whose_result_it_has(misfits: Callable[[str, JSON], list[str]]) -> None:
+    source = "arn:aws:sagemaker:us-east-1:111122223333:pipeline/pipe/execution/abcdefghij12"
+    found = state(AttemptStarted("A", 1, "a-1"), StepReused("A", 1, source, "cache", "a-0", {}, {"f": "{}"}))
+    skipped = state(StepReused("A", 1, source, "selection", "a-0", {}, branches_taken=("IfSteps",)))
+    step, step_type = StepDefinition(name="A", type="Condition", path="$", arguments={}), step_types()["Fail"]
+    rows = [step_row(each.steps["A"], step, step_type) for each in (found, skipped)]
+    assert [misfits("PipelineExecutionStep", row) for row in rows] == [[], []]
+    assert rows[0]["CacheHitResult"] == rows[1]["SelectiveExecutionResult"] == {"SourcePipelineExecutionArn": source}
+    assert [(row["StepStatus"], row["AttemptCount"]) for row in rows] == [("Succeeded", 1)] * 2
+    assert found.steps["A"].property_files == {"f": "{}"}
+    assert skipped.steps["A"].branches_taken == ("IfSteps",)
+    assert [remark(each.steps["A"]) for each in (found, skipped)] == [
+        "cached: the result of execution abcdefghij12",
+        "not selected: the result of execution abcdefghij12",
+    ]
+
+
+def test_a_job_that_waits_for_room_says_so_until_it_runs() -> None:
+    waiting = (AttemptStarted("A", 1, "a-1"), RoomAwaited("A", 1, "waits for room: 8 jobs run"))
+    step = state(*waiting).steps["A"]
+    assert (shown_status(step), remark(step)) == ("Starting", "waits for room: 8 jobs run")
+    assert remark(state(*waiting, JobLaunched("A", 1)).steps["A"]) == ""
