@@ -21,7 +21,7 @@ from localpipe.runners._docker_errors import engine_errors
 from localpipe.runners._docker_lines import exec_line, repeat_line, shell_line
 from localpipe.runners._docker_mounts import can_overlay, make_overlay_dirs
 from localpipe.runners._docker_reclaim import ReclaimHelper
-from localpipe.runners.engine_address import engine_address
+from localpipe.runners.engine_address import START, engine_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -95,10 +95,12 @@ class DockerRunner:
     def check(self) -> Availability:
         """Whether the engine answers and is of a kind that jobs can run on."""
         try:
-            api, _ = connect(engine_address(self._environment))
+            with engine_errors("", "asked"):
+                self._engine.api.ping()
         except RunnerUnavailable as error:
             return Availability(usable=False, reason=error.reason, remedy=error.remedy)
-        api.close()
+        except JobFailed as error:
+            return Availability(usable=False, reason=f"It was there a moment ago: {error}", remedy=START)
         return Availability(usable=True)
 
     def image(self, image_uri: str) -> ImageStatus:

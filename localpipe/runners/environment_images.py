@@ -116,6 +116,9 @@ class EnvironmentImages:
         """Remove trees of roots that nobody used for long. Environments are kept: they are of no image."""
         clean_roots(self._roots_dir)
 
+    def close(self) -> None:
+        """Nothing is held open."""
+
 
 def environment_image(
     machine: MachineRoot, interpreter: Interpreter, roots_dir: Path, environment: Mapping[str, str]

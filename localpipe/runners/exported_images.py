@@ -44,7 +44,7 @@ class ExportedImages:
 
     `names` maps image URIs to local images; `archives`: whether it maps any to an archive. `environment` is where
     DOCKER_HOST and its kin are looked up. `say` hears what goes on while an image is unpacked. Any thread may call it.
-    Mutable: remembers what an image URI stands for, so that a run sees one image.
+    Mutable: remembers what an image URI stands for, so that a run sees one image, and the connection to the engine.
     """
 
     runner: ClassVar[str] = "sandbox"
@@ -63,6 +63,8 @@ class ExportedImages:
         self._environment, self._say = environment, say
         self._known: dict[str, KnownImage] = {}
         self._exporting = threading.Lock()
+        self._connecting = threading.Lock()
+        self._api: APIClient | None = None
 
     def usable(self, ability: Ability) -> Availability:
         """Where sandboxes can have any root, and images can be had."""
@@ -191,14 +193,27 @@ class ExportedImages:
             with closing(_exported(api, known.image_id, self._cache.directory)) as pieces:
                 return self._cache.add(known, [pieces])
 
+    def close(self) -> None:
+        """Let go of the engine."""
+        with self._connecting:
+            api, self._api = self._api, None
+        if api:
+            api.close()
+
     @contextmanager
     def _engine(self) -> Iterator[APIClient]:
-        """Raises RunnerUnavailable."""
-        api, _ = connect(engine_address(self._environment))
-        try:
-            yield api
-        finally:
-            api.close()
+        """The engine, asked what it is once for as long as it answers. Raises RunnerUnavailable."""
+        with self._connecting:
+            if self._api is None or not _answers(self._api):
+                self._api, _ = connect(engine_address(self._environment))
+            api = self._api
+        yield api
+
+
+def _answers(api: APIClient) -> bool:
+    with suppress(JobFailed), engine_errors("", "asked"):
+        return bool(api.ping())
+    return False
 
 
 def _in_archive(archive: Path, image_uri: str, name: str) -> KnownImage:

@@ -82,6 +82,10 @@ class SandboxImages(Protocol):
         """Remove what is kept of images that are gone, but for root file systems that running jobs stand on."""
         ...
 
+    def close(self) -> None:
+        """Let go of what is held open; it is opened again at need."""
+        ...
+
 
 class SandboxRunner:
     """Runs jobs as sandboxed processes.
@@ -236,7 +240,8 @@ class SandboxRunner:
         return shlex.join(("sh", str(script)))
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Let go of what the images hold open."""
+        self._images.close()
 
     def _prepared(self, job: StagedJob, host: StagedHost) -> PreparedSandbox:
         directory = job.attempt_dir / _SANDBOX

@@ -1,20 +1,18 @@
-"""Who needs whom, and which branch opens a step: the steps of a definition as a graph in document order.
-
-The only module that imports networkx; import it where a graph is built, not where a state is read.
-"""
+"""Who needs whom, and which branch opens a step: the steps of a definition as a graph in document order."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
-
-import networkx as nx
 
 from localpipe.errors import DefinitionError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    import networkx as nx
 
     from localpipe.definition.model import StepDefinition
 
@@ -50,17 +48,17 @@ class Node:
         """The branch it stands in directly; it is only opened where the outer ones are. None at top level."""
         return self.guards[-1] if self.guards else None
 
+    @property
+    def waits_for(self) -> frozenset[str]:
+        """Every step that must have ended before this one: what it needs, and who opens its branch."""
+        return self.needs | {self.guard.step} if self.guard else self.needs
+
 
 @dataclass(frozen=True, kw_only=True)
 class PipelineGraph:
-    """`nodes` by name, in document order: a branch stands right behind the step that opens it.
-
-    `digraph` is frozen and has an edge from each step to those that wait for it. Each edge has a `kind`: `guard` from the
-    step that opens a branch to the steps in it, else `needs`.
-    """
+    """`nodes` by name, in document order: a branch stands right behind the step that opens it. There are no cycles."""
 
     nodes: Mapping[str, Node]
-    digraph: nx.DiGraph[str] = field(compare=False, repr=False)
 
 
 def build_graph(
@@ -91,10 +89,11 @@ def build_graph(
     }
     if len(nodes) < len(placed) or not all(node.needs <= nodes.keys() for node in nodes.values()):
         raise ValueError("a graph is built of a definition that has been checked: two steps share a name, or one is unknown")
-    digraph = _digraph(nodes.values())
-    if cycles := list(_cycles(digraph, nodes)):
-        raise DefinitionError(cycles)
-    return PipelineGraph(nodes=nodes, digraph=digraph)
+    try:
+        TopologicalSorter({name: node.waits_for for name, node in nodes.items()}).prepare()
+    except CycleError:
+        raise DefinitionError(list(_cycles(nodes))) from None
+    return PipelineGraph(nodes=nodes)
 
 
 def _placed(
@@ -106,21 +105,12 @@ def _placed(
             yield from _placed(inner, branches, (*guards, Guard(step.name, branch)))
 
 
-def _digraph(nodes: Collection[Node]) -> nx.DiGraph[str]:
-    digraph: nx.DiGraph[str] = nx.DiGraph()
-    digraph.add_nodes_from(node.name for node in nodes)
-    for node in nodes:
-        digraph.add_edges_from(((need, node.name) for need in sorted(node.needs)), kind="needs")
-        if node.guard:
-            digraph.add_edge(node.guard.step, node.name, kind="guard")
-    frozen: nx.DiGraph[str] = nx.freeze(digraph)
-    return frozen
-
-
-def _cycles(digraph: nx.DiGraph[str], nodes: Mapping[str, Node]) -> Iterator[Problem]:
+def _cycles(nodes: Mapping[str, Node]) -> Iterator[Problem]:
     """One problem for each knot of steps that wait for each other: the shortest cycle through its first step."""
-    waits_for = digraph.reverse(copy=False)
-    knots = [sorted((nodes[name] for name in knot), key=_index) for knot in nx.strongly_connected_components(digraph)]
+    import networkx as nx  # it takes longer to import than a definition to check, and only a faulty one needs it
+
+    waits_for: nx.DiGraph[str] = nx.DiGraph([(name, other) for name, node in nodes.items() for other in node.waits_for])
+    knots = [sorted((nodes[name] for name in knot), key=_index) for knot in nx.strongly_connected_components(waits_for)]
     for first, *rest in sorted(knots, key=lambda knot: knot[0].index):
         if rest or first.name in first.needs:
             yield _cycle_problem([nodes[name] for name in _shortest_cycle(waits_for, first.name)])
@@ -131,6 +121,8 @@ def _index(node: Node) -> int:
 
 
 def _shortest_cycle(waits_for: nx.DiGraph[str], first: str) -> list[str]:
+    import networkx as nx
+
     paths: Mapping[str, list[str]] = nx.single_source_shortest_path(waits_for, first)
     return min((path for last, path in paths.items() if waits_for.has_edge(last, first)), key=len)
 

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Protocol
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response, StreamingResponse
 
+from localpipe.server.package_address import ROOT, USER
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from localpipe.core.package_file import PackageFile
 
-_ROOT = "/-/packages"
 _FILE_PARTS = 4
-_USER = "localpipe"
 _ASK = {"WWW-Authenticate": 'Basic realm="localpipe"'}
 
 
@@ -46,11 +46,11 @@ def packages_app(index_of: Callable[[], Index], secret: str, inner: ASGIApp) -> 
     `secret`: the password of whoever may ask.
     """
     index = cache(index_of)
-    login = f"Basic {base64.b64encode(f'{_USER}:{secret}'.encode()).decode()}"
+    login = f"Basic {base64.b64encode(f'{USER}:{secret}'.encode()).decode()}"
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
-        if scope["type"] != "http" or not path.startswith(f"{_ROOT}/"):
+        if scope["type"] != "http" or not path.startswith(f"{ROOT}/"):
             await inner(scope, receive, send)
             return
         request = Request(scope)
@@ -58,17 +58,10 @@ def packages_app(index_of: Callable[[], Index], secret: str, inner: ASGIApp) -> 
             refusal = PlainTextResponse("The package index is for the jobs of one execution.", HTTPStatus.UNAUTHORIZED, _ASK)
             await refusal(scope, receive, send)
             return
-        response = await asyncio.to_thread(_answer, index, request, path.removeprefix(f"{_ROOT}/"))
+        response = await asyncio.to_thread(_answer, index, request, path.removeprefix(f"{ROOT}/"))
         await response(scope, receive, send)
 
     return app
-
-
-def index_environment(environment: Mapping[str, str]) -> Mapping[str, str]:
-    """The variables that lead pip and uv in a job to the index, given those that lead to the local S3."""
-    host = environment["AWS_ENDPOINT_URL"].partition("://")[2]
-    index = f"http://{_USER}:{environment['AWS_SECRET_ACCESS_KEY']}@{host}{_ROOT}/simple/"
-    return {"PIP_INDEX_URL": index, "PIP_TRUSTED_HOST": host, "UV_DEFAULT_INDEX": index}
 
 
 def _answer(index: Callable[[], Index], request: Request, path: str) -> Response:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from starlette.types import ASGIApp
+
     from localpipe.core import JSON
     from localpipe.core.ports import Runner
     from localpipe.engine.endpoint import JobEndpoint
@@ -250,20 +252,24 @@ def _find(home: Home, execution: str) -> ExecutionStarted:
 def endpoint_of(execution: PipelineExecution, runner: Runner, directory: Path) -> JobEndpoint:
     """The local S3 as the jobs of an execution reach it; `directory` keeps its secret while it serves."""
     from localpipe.engine.endpoint import JobEndpoint
-    from localpipe.server.aws import aws_app, job_services
-    from localpipe.server.http import RunningServer, serve
-    from localpipe.server.packages import packages_app
-    from localpipe.server.s3 import s3_app
-    from localpipe.service.wiring import package_index
+    from localpipe.server.on_demand import OnDemandServer
 
     home = execution.home
 
-    def serve_jobs(secret: str, port: int) -> RunningServer:
+    def app(secret: str) -> ASGIApp:
+        from localpipe.server.aws import aws_app, job_services
+        from localpipe.server.packages import packages_app
+        from localpipe.server.s3 import s3_app
+        from localpipe.service.wiring import package_index
+
         s3 = s3_app(home.store, secret=secret, makes_buckets=True, region=home.settings.region)
         aws = aws_app(s3, job_services(execution.name.identity, secret))
-        return serve(packages_app(partial(package_index, secret), secret, aws), runner.endpoint_host(), port)
+        return packages_app(partial(package_index, secret), secret, aws)
 
-    return JobEndpoint(directory, home.settings.region, runner.endpoint_url_host(), serve_jobs)
+    def serve(secret: str, port: int) -> OnDemandServer:
+        return OnDemandServer(partial(app, secret), runner.endpoint_host(), port)
+
+    return JobEndpoint(directory, home.settings.region, runner.endpoint_url_host(), serve)
 
 
 def environment_of(execution: PipelineExecution, endpoint: JobEndpoint) -> Callable[[str], Mapping[str, str]]:
@@ -272,7 +278,7 @@ def environment_of(execution: PipelineExecution, endpoint: JobEndpoint) -> Calla
     Any other image keeps its own index: it may be one that only its pip.conf knows.
     """
     from localpipe.images.catalogue import has_stand_in
-    from localpipe.server.packages import index_environment
+    from localpipe.server.package_address import index_environment
 
     def environment(image_uri: str) -> Mapping[str, str]:
         leading = endpoint.environment()

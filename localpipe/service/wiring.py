@@ -131,6 +131,8 @@ class Home:
     @cached_property
     def model(self) -> JSON:
         """The service model of SageMaker, as botocore ships it: shapes of requests and responses."""
+        from localpipe.service.service_model import service_model
+
         return service_model()
 
     @cached_property
@@ -282,10 +284,3 @@ def package_index(secret: str) -> PackageIndex:
     from localpipe.images.package_index import PackageIndex
 
     return PackageIndex(cache_dir(os.environ) / "index", read_index_settings, secret)
-
-
-def service_model() -> JSON:
-    """SageMaker's service model, read from the installed botocore."""
-    from botocore.loaders import Loader
-
-    return Loader().load_service_model("sagemaker", "service-2")

@@ -15,7 +15,8 @@ from localpipe.images.index_settings import IndexSettings
 from localpipe.images.package_index import NoSuchPackage, PackageIndex
 from localpipe.images.wheels import pure_wheel
 from localpipe.server.http import serve
-from localpipe.server.packages import index_environment, packages_app
+from localpipe.server.package_address import index_environment
+from localpipe.server.packages import packages_app
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send

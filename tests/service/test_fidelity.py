@@ -26,7 +26,8 @@ from localpipe.service.fidelity import (
     notes_beside_images,
 )
 from localpipe.service.preflight import preflight
-from localpipe.service.wiring import Home, service_model
+from localpipe.service.service_model import service_model
+from localpipe.service.wiring import Home
 from localpipe.settings import load_settings
 from localpipe.steps import STEP_TYPES
 

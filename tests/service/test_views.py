@@ -21,8 +21,8 @@ from localpipe.scheduling.events import (
     StepSucceeded,
 )
 from localpipe.scheduling.state import ExecutionState, fold
+from localpipe.service.service_model import service_model
 from localpipe.service.views import all_steps, remark, shown_status, started_steps, step_row, with_iso_times
-from localpipe.service.wiring import service_model
 from localpipe.steps import step_types
 
 
