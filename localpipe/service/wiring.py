@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -194,6 +195,8 @@ class Home:
         for name in ("directory", "journal", "registry", "model", "step_types"):
             if name in self.__dict__:
                 other.__dict__[name] = self.__dict__[name]
+        if replace(other.settings, runner=self.settings.runner) == self.settings:
+            other._runners = self._runners  # they know their engine and images already
         self._kept.append(other)
         return other
 
