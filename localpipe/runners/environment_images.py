@@ -66,9 +66,9 @@ class EnvironmentImages:
         self._environments, self._environment, self._say = environments, environment, say
         self._known: dict[str, _KnownEnvironment] = {}
 
-    def usable(self, ability: Ability) -> Availability:
+    def usable(self, tried: Callable[[], Ability]) -> Availability:
         """Wherever sandboxes are."""
-        return ability.availability
+        return tried().availability
 
     def status(self, image_uri: str) -> ImageStatus:
         """The virtual environment that serves the image, made or not."""

@@ -66,8 +66,10 @@ class ExportedImages:
         self._connecting = threading.Lock()
         self._api: APIClient | None = None
 
-    def usable(self, ability: Ability) -> Availability:
+    def usable(self, tried: Callable[[], Ability]) -> Availability:
         """Where sandboxes can have any root, and images can be had."""
+        lack = self._lack_of_images()
+        ability = tried()
         if not ability.availability.usable or ability.launcher is None:
             return ability.availability
         if not ability.launcher.any_root:
@@ -79,7 +81,7 @@ class ExportedImages:
         if not ability.overlays:
             reason = "The sandbox runner needs overlays, and this kernel lets you mount none over your files."
             return Availability(usable=False, reason=reason, remedy="Use the Docker runner or the process runner.")
-        return self._lack_of_images() or ability.availability
+        return lack or ability.availability
 
     def status(self, image_uri: str) -> ImageStatus:
         """The local image that serves the URI, unpacked or not."""

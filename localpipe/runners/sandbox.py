@@ -62,8 +62,8 @@ class SandboxImages(Protocol):
     runner: ClassVar[str]
     are_images: ClassVar[bool]
 
-    def usable(self, ability: Ability) -> Availability:
-        """Whether images can be had, where sandboxes can do that much."""
+    def usable(self, tried: Callable[[], Ability]) -> Availability:
+        """Whether images can be had, where sandboxes can do as much as a trial shows that goes on meanwhile."""
         ...
 
     def status(self, image_uri: str) -> ImageStatus:
@@ -135,8 +135,9 @@ class SandboxRunner:
         return self._tried().overlays
 
     def check(self) -> Availability:
-        """Whether a sandbox starts here: tried once, then remembered."""
-        return self._images.usable(self._tried())
+        """Whether a sandbox starts here, which is tried once and then remembered, and whether images can be had."""
+        with ThreadPoolExecutor(1, thread_name_prefix="trial") as aside:
+            return self._images.usable(aside.submit(self._tried).result)
 
     def image(self, image_uri: str) -> ImageStatus:
         """What would serve the image, made or not."""

@@ -167,4 +167,4 @@ def test_an_images_own_entry_point_is_refused(images: EnvironmentImages, argumen
 
 def test_it_can_be_used_wherever_sandboxes_can(images: EnvironmentImages) -> None:
     ability = Ability(availability=Availability(usable=True, reason="sandboxes by bubblewrap"))
-    assert images.usable(ability) == ability.availability
+    assert images.usable(lambda: ability) == ability.availability
