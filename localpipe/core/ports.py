@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from localpipe.core import JSON
     from localpipe.core.jobspec import JobExit, StagedJob
@@ -216,14 +216,22 @@ class Runner(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectInfo:
-    """An object of the store. `modified_at`: epoch seconds. `path`: the local file with the content, never to be written."""
+    """An object of the store. `modified_at`: epoch seconds. `file`: the local file with the content, never to be written.
+
+    It is text, since a listing has thousands and a `Path` takes as long to make as all the rest.
+    """
 
     uri: S3Uri
     size: int
     modified_at: float
-    path: Path
+    file: str
     content_type: str
     metadata: Mapping[str, str]
+
+    @property
+    def path(self) -> Path:
+        """The local file."""
+        return Path(self.file)
 
 
 class ObjectStore(Protocol):

@@ -155,7 +155,7 @@ def _fill(
         for relative in sorted(content.directories - {""}):
             making.make_dirs(f"{base}/{relative}", below=below)
         for relative, info in content.files.items():
-            make(str(info.path), f"{base}/{relative}")
+            make(info.file, f"{base}/{relative}")
     except (FileExistsError, NotADirectoryError) as error:
         where = os.path.normpath(place.container_dir / os.path.relpath(error.filename2 or error.filename, base))
         raise JobFailed(

@@ -115,10 +115,11 @@ class LocalStore:
     def list(self, prefix: S3Uri, *, start_after: str = "") -> Iterator[ObjectInfo]:
         """Objects whose key begins with `prefix.key`, in UTF-8 byte order; none if there is no such bucket."""
         with self._home():
+            read = self._records.reader(prefix.bucket)
             for found in heapq.merge(*self._sources(prefix, start_after), key=lambda found: found.key):
                 uri = S3Uri(prefix.bucket, found.key)
                 if not self._misspelled(uri.bucket, found):
-                    yield self._info(uri, found, self._records.read(uri, found.status))
+                    yield self._info(uri, found, read(uri, found.status))
 
     def open(self, uri: S3Uri) -> BinaryIO:
         """Read the object. Raises StoreError `NoSuchKey`, `NoSuchBucket`."""
@@ -255,7 +256,7 @@ class LocalStore:
             uri=uri,
             size=found.status.st_size,
             modified_at=found.status.st_mtime,
-            path=Path(found.path),
+            file=found.path,
             content_type=record.content_type or content_type_of(uri.key),
             metadata=record.metadata,
         )

@@ -37,10 +37,12 @@ class Records:
     def __init__(self, directory: Path, place: Callable[[str, Path], None]) -> None:
         self._directory, self._place = directory, place
 
+    def reader(self, bucket: str) -> Callable[[S3Uri, os.stat_result], Record]:
+        """What reads the records of a listing: most buckets have none at all, and are asked no more then."""
+        return self.read if os.path.isdir(f"{self._directory}/{bucket}") else _none  # noqa: PTH112
+
     def read(self, uri: S3Uri, status: os.stat_result) -> Record:
-        """An empty record if there is none; most buckets have none at all, and listing asks for each object."""
-        if not os.path.isdir(f"{self._directory}/{uri.bucket}"):  # noqa: PTH112
-            return Record()
+        """An empty record if there is none."""
         try:
             with open(self._file(uri, status)) as text:  # noqa: PTH123 - listing reads one per object
                 return Record(**json.load(text))
@@ -80,3 +82,11 @@ class Records:
     def _file(self, uri: S3Uri, status: os.stat_result) -> str:
         digest = hashlib.sha256(uri.key.encode()).hexdigest()
         return f"{self._directory}/{uri.bucket}/{digest[:2]}/{digest[2:]}-{status.st_mtime_ns}-{status.st_size}.json"
+
+
+_NO_RECORD = Record()
+
+
+def _none(uri: S3Uri, status: os.stat_result) -> Record:
+    del uri, status
+    return _NO_RECORD

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,9 +12,7 @@ from localpipe.staging.keys import channel_files
 
 
 def an_object(key: str, size: int = 1) -> ObjectInfo:
-    return ObjectInfo(
-        uri=S3Uri("b", key), size=size, modified_at=0, path=Path("/store") / "object", content_type="", metadata={}
-    )
+    return ObjectInfo(uri=S3Uri("b", key), size=size, modified_at=0, file="/store/object", content_type="", metadata={})
 
 
 def placed(prefix: str, *keys: str) -> list[str]:
