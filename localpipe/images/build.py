@@ -21,7 +21,8 @@ from docker.errors import APIError, DockerException, ImageNotFound
 from requests.exceptions import RequestException
 
 from localpipe.errors import ImageMissing, RunnerUnavailable
-from localpipe.images.catalogue import all_stand_ins, dotted
+from localpipe.images.catalogue import all_stand_ins
+from localpipe.images.families import dotted
 from localpipe.images.own_wheels import content_digest, own_wheels
 from localpipe.images.pip_settings import pip_settings
 from localpipe.images.resources import requirements, shared_pins
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
     from localpipe.core import JSON
-    from localpipe.images.catalogue import PythonVersion, StandIn
+    from localpipe.images.catalogue import StandIn
+    from localpipe.images.families import PythonVersion
 
 SHARED_IMAGE = "localpipe/python-base"
 NAME_LABEL = "localpipe.stand-in"

@@ -18,7 +18,7 @@ from localpipe.core.environment_status import EnvironmentStatus
 from localpipe.core.image_archive import archive_of
 from localpipe.errors import ImageMissing
 from localpipe.images import catalogue
-from localpipe.images.catalogue import dotted
+from localpipe.images.families import dotted
 from localpipe.images.interpreters import Interpreter, asked, installed, running
 from localpipe.images.own_wheels import content_digest, own_wheels
 from localpipe.images.pip_settings import pip_settings
@@ -39,7 +39,8 @@ from localpipe.images.wheels import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from localpipe.images.catalogue import PythonVersion, StandIn
+    from localpipe.images.catalogue import StandIn
+    from localpipe.images.families import PythonVersion
 
 _UNKNOWN = "name a Python that serves it (setting `unknown_image_python`), or use the Docker runner"
 _EXAMPLE = "localpipe/scikit-learn:1.2-1"

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import uv
 
-from localpipe.images.catalogue import dotted
+from localpipe.images.families import dotted
 
 if TYPE_CHECKING:
-    from localpipe.images.catalogue import PythonVersion
+    from localpipe.images.families import PythonVersion
 
 _VERSION = "import sys; print(*sys.version_info[:2])"
 

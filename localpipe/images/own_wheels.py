@@ -1,4 +1,4 @@
-"""Wheels that localpipe makes for a stand-in: the family's program, names that packages go by, parts of packages, jars."""
+"""Wheels that localpipe makes for a stand-in: its programs, names that packages go by, parts of packages, jars."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ _KNOWN_AS = {"tensorflow-cpu": "tensorflow", "xgboost-cpu": "xgboost"}
 
 def own_wheels(stand_in: StandIn, containers: Path, cache: Path, folder: Path) -> tuple[Path, ...]:
     """Write all of a stand-in's into `folder`. Raises RunnerUnavailable with pip's last lines."""
-    program = (program_wheel(stand_in, containers, folder),) if stand_in.program else ()
+    programs = (program_wheel(stand_in, program, containers, folder) for program in stand_in.programs)
     parts = (part_wheel(part, cache) for part in stand_in.parts)
     jars = (jars_wheel(each, cache) for each in stand_in.jars)
-    return (*program, *alias_wheels(stand_in.pins, folder), *parts, *jars)
+    return (*programs, *alias_wheels(stand_in.pins, folder), *parts, *jars)
 
 
 def content_digest(stand_in: StandIn, containers: Path) -> str:
     """Changes whenever what would be installed for the stand-in changes; kept as a label of its image."""
-    paths = sorted((containers / stand_in.program).rglob("*.py")) if stand_in.program else []
+    paths = [path for program in stand_in.programs for path in sorted((containers / program).rglob("*.py"))]
     pins = (*shared_pins(containers), *stand_in.pins, *aliases(stand_in.pins), *stand_in.constraints)
     settings = (*map(str, (*stand_in.parts, *stand_in.jars)), stand_in.training_module, *map(str, stand_in.scripts))
     return digest(*pins, *settings, *(path.read_text() for path in paths))
 
 
-def program_wheel(stand_in: StandIn, containers: Path, folder: Path) -> Path:
-    """Write the wheel of a family's own program into `folder`; a `train` of its replaces the toolkit's.
+def program_wheel(stand_in: StandIn, program: str, containers: Path, folder: Path) -> Path:
+    """Write the wheel of one of a stand-in's programs into `folder`; a `train` of its replaces the toolkit's.
 
     The program learns which tag it stands for from the file `tag.txt` in its package, and what the toolkit is to call from
     `module.txt`.
     """
-    source = containers / stand_in.program
+    source = containers / program
     files = {path.relative_to(source).as_posix(): path.read_bytes() for path in sorted(source.rglob("*.py"))}
     package = next(iter(files)).partition("/")[0]
     files[f"{package}/tag.txt"] = stand_in.tag.encode()
     files[f"{package}/module.txt"] = stand_in.training_module.encode()
-    scripts = {name: f"{package}.{function}" for name, function in stand_in.scripts}
+    scripts = {name: function for name, function in stand_in.scripts if function.startswith(f"{package}.")}
     return pure_wheel(folder, package, "1", files, scripts)
 
 

@@ -29,7 +29,7 @@ from localpipe.errors import RunnerUnavailable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from localpipe.images.catalogue import PythonVersion
+    from localpipe.images.families import PythonVersion
 
 MARKER = ".complete"
 CACHE_REMEDY = "Set XDG_CACHE_HOME to a directory that you can write."
@@ -42,6 +42,8 @@ _SOURCE_ONLY = (
     "inotify_simple",
     "pyspark",
     "sagemaker-containers",
+    "sagemaker-inference",
+    "sagemaker-pytorch-inference",
     "sagemaker-pytorch-training",
     "sagemaker-tensorflow-training",
     "sagemaker-training",

@@ -5,20 +5,26 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import tarfile
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from docker.errors import ImageNotFound
+from served import Served
 
 from localpipe.errors import ImageMissing, RunnerUnavailable
 from localpipe.images import catalogue
 from localpipe.images.environments import Environments
 from localpipe.images.resources import containers_dir
 from localpipe.runners.engine_address import docker_client, engine_address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _ENGINE_SECONDS = 60
 
@@ -87,6 +93,26 @@ class Image:
         options += ["-v", f"{tree.root}:/opt/ml"]
         return _run(["docker", "run", *options, self.image, *command])
 
+    @contextmanager
+    def serving(self, tree: OptMl, **environment: str) -> Iterator[Served]:
+        """The model in the tree, served at the container's own address."""
+        options = ["--detach", "-v", f"{tree.root}:/opt/ml", "-v", f"{tree.root / 'model'}:/opt/ml/model:ro"]
+        options += [f"--env={name}={value}" for name, value in environment.items()]
+        container = _run(["docker", "run", *options, self.image, "serve"]).stdout.strip()
+        try:
+            found = _run(
+                ["docker", "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", container]
+            ).stdout.strip()
+            yield Served(
+                host=found,
+                port=8080,
+                log=lambda: _run(["docker", "logs", container]).stdout,
+                signal=lambda signum: _run(["docker", "kill", "--signal", str(signum), container]),
+                wait=lambda: int(_run(["docker", "wait", container]).stdout),
+            )
+        finally:
+            _run(["docker", "rm", "--force", container])
+
 
 class VirtualEnvironment:
     """Runs a command in the stand-in's virtual environment, in its own mount and network namespace."""
@@ -102,17 +128,57 @@ class VirtualEnvironment:
             pytest.skip(str(error))
 
     def run(self, tree: OptMl, *command: str) -> subprocess.CompletedProcess[str]:
+        options = [*self._options(tree), "--unshare-net", "--unshare-uts", "--hostname", "algo-1"]
+        return _run(["bwrap", *options, *command])
+
+    @contextmanager
+    def serving(self, tree: OptMl, **environment: str) -> Iterator[Served]:
+        """The model in the tree, served at a port of this machine that is free, by a first process."""
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        log, (told, tell) = tree.root.with_name(f"served-at-{port}.log"), os.pipe()
+        options = [*self._options(tree), "--ro-bind", str(tree.root / "model"), "/opt/ml/model", "--die-with-parent"]
+        options += ["--unshare-pid", "--as-pid-1", "--info-fd", str(tell)]
+        for name, value in {"SAGEMAKER_BIND_TO_PORT": str(port), **environment}.items():
+            options += ["--setenv", name, value]
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                ["bwrap", *options, "serve"], stdout=output, stderr=subprocess.STDOUT, pass_fds=[tell]
+            )
+        os.close(tell)
+        with process:
+            try:
+                first_process = _first_process(told)
+                yield Served(
+                    host="127.0.0.1",
+                    port=port,
+                    log=log.read_text,
+                    signal=lambda signum: os.kill(first_process, signum),
+                    wait=process.wait,
+                )
+            finally:
+                process.kill()
+
+    def _options(self, tree: OptMl) -> list[str]:
         hosts = tree.root.with_name("hosts")
         hosts.write_text("127.0.0.1 localhost algo-1\n")
         variables = {**catalogue.IMAGE_ENVIRONMENT, "HOME": "/tmp", "PATH": f"{self.path / 'bin'}:/usr/bin:/bin"}  # noqa: S108
-        options = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--unshare-net", "--unshare-uts", "--clearenv"]
-        options += ["--hostname", "algo-1", "--ro-bind", str(hosts), "/etc/hosts"]
+        options = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--clearenv"]
+        options += ["--ro-bind", str(hosts), "/etc/hosts"]
         options += ["--tmpfs", "/tmp", "--tmpfs", "/opt", "--bind", str(tree.root), "/opt/ml"]  # noqa: S108 - a private one
-        options += [part for name, value in variables.items() for part in ("--setenv", name, value)]
-        return _run(["bwrap", *options, *command])
+        return options + [part for name, value in variables.items() for part in ("--setenv", name, value)]
 
 
 Place = Image | VirtualEnvironment
+
+
+def _first_process(told: int) -> int:
+    """What bubblewrap tells of the process that it started; the descriptor is closed."""
+    text = b""
+    while not text.rstrip().endswith(b"}"):
+        text += os.read(told, 4096)
+    os.close(told)
+    return json.loads(text)["child-pid"]
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:

@@ -24,6 +24,29 @@ def test_content_types(content_type: str | None, expected: str) -> None:
     assert formats.format_of(content_type, "train") == expected
 
 
+@pytest.mark.parametrize(
+    ("content_type", "expected"),
+    [
+        (None, "libsvm"),
+        ("", "libsvm"),
+        ("text/libsvm", "libsvm"),
+        ("Text/CSV; charset=utf-8", "csv"),
+        ("application/x-recordio-protobuf", "recordio-protobuf"),
+    ],
+)
+def test_content_types_of_a_request(content_type: str | None, expected: str) -> None:
+    assert formats.request_format(content_type) == expected
+
+
+def test_a_request_of_another_content_type_is_refused_with_those_that_the_model_takes() -> None:
+    with pytest.raises(UserError) as raised:
+        formats.request_format("application/x-parquet")
+    assert str(raised.value) == (
+        "Content type 'application/x-parquet' is not supported; the model takes text/csv, text/libsvm,"
+        " application/x-recordio-protobuf."
+    )
+
+
 def test_a_content_type_that_the_stand_in_cannot_read_is_refused_with_those_it_can() -> None:
     with pytest.raises(UserError) as raised:
         formats.format_of("application/x-recordio-protobuf", "train")

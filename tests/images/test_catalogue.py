@@ -5,6 +5,7 @@ import pytest
 from localpipe.errors import NotFound
 from localpipe.images import catalogue
 from localpipe.images.catalogue import Absence, ImageRef
+from localpipe.images.families import dotted
 
 AWS = "683313688378.dkr.ecr.us-east-1.amazonaws.com"
 
@@ -66,6 +67,10 @@ def test_the_parts_of_any_other_uri(uri: str, host: str, repository: str, tag: s
 def test_repository_and_tag_choose_the_stand_in(uri: str, name: str) -> None:
     assert found(uri).name == name
     assert found(uri).local_image == f"localpipe/{name}"
+
+
+def test_these_families_serve_models() -> None:
+    assert {each.family for each in catalogue.all_stand_ins() if each.serves} == {"scikit-learn", "xgboost", "pytorch"}
 
 
 @pytest.mark.parametrize(
@@ -188,7 +193,7 @@ def test_a_base_python_image_has_the_python_of_its_name_and_the_sdk() -> None:
     for python in catalogue.named("base-python-310:1.0"), catalogue.named("base-python-312"):
         (stand_in,) = python
         assert stand_in.preferred_python == stand_in.pythons[0]
-        assert stand_in.family == f"base-python-{catalogue.dotted(stand_in.pythons[0]).replace('.', '')}"
+        assert stand_in.family == f"base-python-{dotted(stand_in.pythons[0]).replace('.', '')}"
         assert any(pin.startswith("sagemaker==2.") for pin in stand_in.pins)
 
 

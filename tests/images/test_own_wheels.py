@@ -22,10 +22,26 @@ from localpipe.images.spark_jars import SPARK_S3
 
 
 def test_the_programs_wheel_names_the_tag_it_stands_for(tmp_path: Path) -> None:
-    path = own_wheels.program_wheel(XGBOOST, containers_dir(), tmp_path)
+    path = own_wheels.program_wheel(XGBOOST, "xgboost/algorithm", containers_dir(), tmp_path)
     with zipfile.ZipFile(path) as wheel:
         assert wheel.read("localpipe_xgboost/tag.txt") == b"1.2-1"
         assert b"train = localpipe_xgboost.train:main" in wheel.read("localpipe_xgboost-1.dist-info/entry_points.txt")
+
+
+def test_each_program_has_the_scripts_of_its_own_package(tmp_path: Path) -> None:
+    def scripts(name: str, program: str) -> list[str]:
+        (stand_in,) = catalogue.named(name)
+        with zipfile.ZipFile(own_wheels.program_wheel(stand_in, program, containers_dir(), tmp_path)) as wheel:
+            (entry_points,) = (each for each in wheel.namelist() if each.endswith("entry_points.txt"))
+            return wheel.read(entry_points).decode().splitlines()[1:]
+
+    assert scripts("xgboost:1.2-1", "xgboost/algorithm") == [
+        "serve = localpipe_xgboost.serve:main",
+        "train = localpipe_xgboost.train:main",
+    ]
+    assert scripts("xgboost:1.2-1", "serving/program") == []
+    assert scripts("scikit-learn:1.2-1", "serving/program") == ["serve = localpipe_serve.programs:scikit_learn"]
+    assert scripts("pytorch:2.13", "serving/program") == ["serve = localpipe_serve.programs:pytorch"]
 
 
 def test_a_package_is_installed_under_the_name_that_requirements_call_it(tmp_path: Path) -> None:
@@ -71,7 +87,7 @@ def test_whatever_is_installed_counts_for_the_content() -> None:
 
     others = (
         replace(XGBOOST, pins=XGBOOST.pins[1:]),
-        replace(XGBOOST, program=""),
+        replace(XGBOOST, programs=()),
         replace(XGBOOST, constraints=()),
         replace(XGBOOST, parts=(Part(requirement="a==1", folder="a"),)),
         replace(XGBOOST, jars=(SPARK_S3,)),

@@ -41,7 +41,7 @@ def run(config_dir: Path, data_dir: Path, model_dir: Path) -> None:
         else:
             _train_and_save(**arguments, is_master=True)
     except xgb.core.XGBoostError as error:
-        raise UserError(f"XGBoost: {_first_lines(str(error))}") from error
+        raise UserError(f"XGBoost: {first_lines(str(error))}") from error
 
 
 def tag_version(tag: str) -> tuple[int, ...]:
@@ -105,7 +105,7 @@ def _custom_metric_argument() -> str:
     return "custom_metric" if tag_version(xgb.__version__)[:2] >= (1, 6) else "feval"
 
 
-def _first_lines(message: str) -> str:
+def first_lines(message: str) -> str:
     """XGBoost's message without its C++ stack."""
     return message.partition("Stack trace")[0].strip()
 

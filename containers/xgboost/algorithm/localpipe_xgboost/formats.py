@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 CSV = "csv"
 LIBSVM = "libsvm"
 PARQUET = "parquet"
+RECORDIO_PROTOBUF = "recordio-protobuf"
 _CONTENT_TYPES = {
     "text/csv": CSV,
     "csv": CSV,
@@ -22,6 +23,15 @@ _CONTENT_TYPES = {
     "libsvm": LIBSVM,
     "application/x-parquet": PARQUET,
     "parquet": PARQUET,
+}
+_REQUEST_TYPES = {
+    "text/csv": CSV,
+    "csv": CSV,
+    "text/libsvm": LIBSVM,
+    "text/x-libsvm": LIBSVM,
+    "libsvm": LIBSVM,
+    "application/x-recordio-protobuf": RECORDIO_PROTOBUF,
+    "recordio-protobuf": RECORDIO_PROTOBUF,
 }
 _DELIMITERS = (",", ";", "\t", "|")
 _LABEL_RULE = "CSV data has no header line and holds the label in the first column."
@@ -41,6 +51,15 @@ def format_of(content_type: str | None, channel: str) -> str:
     if any(parameter.startswith("label_size") and parameter != "label_size=1" for parameter in parameters):
         raise UserError(f"Channel {channel}: content type {content_type!r} is not supported; label_size must be 1.")
     return _CONTENT_TYPES[name]
+
+
+def request_format(content_type: str | None) -> str:
+    """CSV, LIBSVM or RECORDIO_PROTOBUF; a request without content type is libsvm. Raises UserError for any other."""
+    name = (content_type or LIBSVM).partition(";")[0].strip().lower()
+    if name not in _REQUEST_TYPES:
+        known = "text/csv, text/libsvm, application/x-recordio-protobuf"
+        raise UserError(f"Content type {content_type!r} is not supported; the model takes {known}.")
+    return _REQUEST_TYPES[name]
 
 
 def delimiter_of(first_line: str) -> str:
