@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from localpipe.core.functions import (
+    CapturedFunction,
+    Function,
+    function_from_settings,
+    function_name,
+    unqualified,
+)
+from localpipe.functions.find import find_function, usable_handler
+from localpipe.functions.keep import unpacked
+
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:notify"
+Zipped = Callable[[dict[str, str]], bytes]
+
+
+def named(handler: str) -> Function:
+    return Function(handler=handler, directory=Path("/code"))
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "without_version"),
+    [
+        (ARN, "notify", ARN),
+        (f"{ARN}:prod", "notify", ARN),
+        ("notify", "notify", "notify"),
+        ("notify:prod", "notify", "notify"),
+    ],
+)
+def test_a_function_is_named_by_itself_or_by_an_arn(text: str, name: str, without_version: str) -> None:
+    assert (function_name(text), unqualified(text)) == (name, without_version)
+
+
+def test_the_nearest_name_in_the_settings_wins_and_wins_over_the_script() -> None:
+    captured = {"notify": CapturedFunction(name="notify")}
+    by_name, by_arn, by_version = named("a.a"), named("b.b"), named("c.c")
+    everywhere = {"notify": by_name, ARN: by_arn, f"{ARN}:prod": by_version}
+    assert find_function(f"{ARN}:prod", everywhere, captured) == by_version
+    assert find_function(ARN, everywhere, captured) == by_arn
+    assert find_function(f"{ARN}:test", everywhere, captured) == by_arn
+    assert find_function(ARN, {"notify": by_name}, captured) == by_name
+    assert find_function(f"{ARN}:prod", {"other": by_name}, captured) == captured["notify"]
+    assert find_function(ARN, {}, {}) is None
+
+
+def test_settings_name_a_file_or_a_module() -> None:
+    folder = Path("/project")
+    by_file = function_from_settings("handlers/notify.py:on_end", folder)
+    assert (by_file.handler, by_file.directory, by_file.timeout_seconds) == ("notify.on_end", folder / "handlers", 120)
+    assert by_file.file == folder / "handlers" / "notify.py"
+    by_module = function_from_settings("company.notify:handler", folder)
+    assert (by_module.handler, by_module.directory) == ("company.notify.handler", folder)
+    assert by_module.file is None
+    table = function_from_settings({"handler": "n.py:h", "timeout": 9, "environment": {"A": "b"}}, folder)
+    assert (table.handler, table.timeout_seconds, table.environment) == ("n.h", 9, {"A": "b"})
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("notify", 'it must be "handlers/notify.py:handler" or "package.module:handler"'),
+        ("notify.py:", 'it must be "handlers/notify.py:handler"'),
+        (7, 'it must be "handlers/notify.py:handler"'),
+        ({"handler": "n.py:h", "timeout": 601}, "timeout = 601 must be a number of seconds up to 600"),
+        ({"handler": "n.py:h", "timeout": True}, "timeout = True must be a number of seconds up to 600"),
+        ({"handler": "n.py:h", "environment": {"A": 1}}, "environment must be a table of texts"),
+        ({"handler": "n.py:h", "memory": 1}, "'memory' is not known; known are handler, timeout, environment"),
+    ],
+)
+def test_settings_that_name_no_function_say_why(value: object, reason: str) -> None:
+    with pytest.raises(ValueError) as refused:  # noqa: PT011 - the text is compared below
+        function_from_settings(value, Path("/project"))
+    assert str(refused.value).startswith(reason)
+
+
+def test_a_function_of_a_script_is_unpacked_with_all_that_it_was_made_with(zipped: Zipped, tmp_path: Path) -> None:
+    archive = zipped({"notify.py": "def handler(e, c): pass", "data/x.txt": "x"})
+    captured = CapturedFunction(
+        name="notify", archive=archive, handler="notify.handler", timeout_seconds=900, memory_mb=512, environment={"A": "b"}
+    )
+    function = unpacked(captured, tmp_path, Path("/python"))
+    assert (function.directory / "data" / "x.txt").read_text() == "x"
+    assert (function.handler, function.timeout_seconds, function.memory_mb) == ("notify.handler", 600, 512)
+    assert (function.environment, function.python) == ({"A": "b"}, Path("/python"))
+    assert Function.from_json(function.to_json()) == function
+
+
+def test_a_function_of_the_settings_stays_where_it_is(tmp_path: Path) -> None:
+    function = unpacked(named("a.b"), tmp_path, Path("/python"))
+    assert (function.directory, function.python) == (Path("/code"), Path("/python"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_script_that_tells_its_code_alone_has_the_only_usual_handler(zipped: Zipped) -> None:
+    archive = zipped({"notify.py": "def helper(): pass\ndef lambda_handler(event, context): pass", "more.py": "x = 1"})
+    assert usable_handler(CapturedFunction(name="n", archive=archive)) == "notify.lambda_handler"
+
+
+@pytest.mark.parametrize(
+    ("files", "changes", "reason"),
+    [
+        ({"a.py": ""}, {"handler": "b.handler"}, "its handler is 'b.handler', and its code has no b.py"),
+        ({"a.py": ""}, {"handler": "handler"}, "its handler is 'handler', and its code has no handler.py"),
+        (
+            {"index.js": ""},
+            {"handler": "index.handler", "runtime": "nodejs22.x"},
+            "its runtime is nodejs22.x; functions in Python are called here",
+        ),
+        ({}, {"image": "1.dkr.ecr.us-east-1.amazonaws.com/f:1"}, "it is made of a container image (1.dkr.ecr"),
+        ({"a.py": "def f(): pass"}, {}, "the script tells its code alone, not its handler, and it has no lambda_handler"),
+        (
+            {"a.py": "def handler(e, c): pass", "b.py": "def lambda_handler(e, c): pass"},
+            {},
+            "the script tells its code alone, not its handler, and it has a.handler, b.lambda_handler",
+        ),
+    ],
+)
+def test_a_function_that_cannot_be_called_here_says_why(
+    zipped: Zipped, files: dict[str, str], changes: dict[str, str], reason: str
+) -> None:
+    with pytest.raises(ValueError) as refused:  # noqa: PT011 - the text is compared below
+        usable_handler(CapturedFunction(name="n", archive=zipped(files), **changes))
+    assert str(refused.value).startswith(reason)
+
+
+def test_code_that_is_no_archive_is_refused() -> None:
+    with pytest.raises(ValueError, match="its code is no zip archive"):
+        usable_handler(CapturedFunction(name="n", archive=b"plain", handler="a.b"))
+
+
+def test_a_handler_may_lie_in_a_package(zipped: Zipped) -> None:
+    archive = zipped({"company/__init__.py": "", "company/notify.py": ""})
+    for handler in ("company.notify.handler", "company/notify.handler", "company.handler"):
+        assert usable_handler(CapturedFunction(name="n", archive=archive, handler=handler)) == handler
