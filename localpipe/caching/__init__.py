@@ -1,0 +1,1 @@
+"""Whether an earlier result stands for a step: what is compared, how it differs, what becomes of it. Pure."""
