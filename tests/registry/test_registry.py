@@ -6,15 +6,18 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from botocore.loaders import Loader
 
 from localpipe.core import JSON
 from localpipe.core.names import Identity
-from localpipe.core.work import CreateResource
+from localpipe.core.work import CreateResource, Origin
 from localpipe.errors import HomeUnusable, JobFailed, NotFound, UsageError
 from localpipe.registry import SqliteRegistry
+from localpipe.registry.resources import Approval
 
 IDENTITY = Identity(account="123456789012", region="us-east-1", role_arn="arn:aws:iam::123456789012:role/SageMaker")
 ARN = "arn:aws:sagemaker:us-east-1:123456789012"
@@ -223,3 +226,127 @@ def test_a_newer_registry_is_refused(tmp_path: Path) -> None:
     database.close()
     with pytest.raises(HomeUnusable, match="was written by a newer localpipe"):
         SqliteRegistry(tmp_path).models()
+
+
+def a_package_of(*containers: JSON, **more: JSON) -> JSON:
+    return {"InferenceSpecification": {"Containers": list(containers)}, **more}
+
+
+def test_a_model_that_names_a_package_has_the_containers_of_it(registry: SqliteRegistry, misfits: Misfits) -> None:
+    packaged = {"Image": "i", "ModelDataUrl": "s3://b/m", "Environment": {"A": "1", "B": "2"}, "Framework": "XGBOOST"}
+    arn = registry.create(a_package("p", **a_package_of(packaged)), 1.0).description["ModelPackageArn"]
+    for token, name in (("t1", arn), ("t2", "Abalone/1")):
+        given = {"ModelPackageName": name, "Environment": {"B": "3"}}
+        resource = CreateResource(
+            kind="Model", name=token, request={"PrimaryContainer": given}, token=token, identity=IDENTITY
+        )
+        made = registry.create(resource, 2.0).description
+        assert misfits("DescribeModelOutput", made) == []
+        assert made["PrimaryContainer"] == {
+            "Mode": "SingleModel",
+            "Image": "i",
+            "ModelDataUrl": "s3://b/m",
+            "ModelPackageName": name,
+            "Environment": {"A": "1", "B": "3"},
+        }
+
+
+def test_a_package_of_several_containers_makes_a_model_of_several(registry: SqliteRegistry) -> None:
+    registry.create(a_package("p", **a_package_of({"Image": "one"}, {"Image": "two"})), 1.0)
+    primary = registry.create(a_model("t1", {"PrimaryContainer": {"ModelPackageName": "Abalone/1"}}), 2.0).description
+    assert [container["Image"] for container in primary["Containers"]] == ["one", "two"]
+    assert "PrimaryContainer" not in primary
+    listed = CreateResource(
+        kind="Model",
+        name="listed",
+        request={"Containers": [{"Image": "zero"}, {"ModelPackageName": "Abalone/1"}]},
+        token="t2",
+        identity=IDENTITY,
+    )
+    made = registry.create(listed, 3.0).description
+    assert [container["Image"] for container in made["Containers"]] == ["zero", "one", "two"]
+
+
+def test_an_additional_inference_specification_is_taken_by_its_name(registry: SqliteRegistry) -> None:
+    additional = {"Name": "small", "Containers": [{"Image": "small"}]}
+    registry.create(a_package("p", **a_package_of({"Image": "i"}, AdditionalInferenceSpecifications=[additional])), 1.0)
+    named = {"ModelPackageName": "Abalone/1", "InferenceSpecificationName": "small"}
+    assert (
+        registry.create(a_model("t", {"PrimaryContainer": named}), 2.0).description["PrimaryContainer"]["Image"] == "small"
+    )
+
+
+@pytest.mark.parametrize(
+    ("named", "reason"),
+    [
+        ({"ModelPackageName": "Abalone/2"}, "Model package Abalone/2 does not exist."),
+        (
+            {"ModelPackageName": "Abalone/1", "InferenceSpecificationName": "big"},
+            f"Model package {ARN}:model-package/Abalone/1 has no additional inference specification 'big'; it has: none.",
+        ),
+        ({"ModelPackageName": "Abalone/1"}, f"Model package {ARN}:model-package/Abalone/1 has no InferenceSpecification."),
+    ],
+)
+def test_a_model_of_a_package_that_is_not_there_is_refused(registry: SqliteRegistry, named: JSON, reason: str) -> None:
+    registry.create(a_package("p"), 1.0)
+    with pytest.raises(JobFailed) as refused:
+        registry.create(a_model("t", {"PrimaryContainer": named}), 2.0)
+    assert str(refused.value) == f"Failed to invoke sagemaker:CreateModel. Error Details: {reason}"
+    assert registry.models() == []
+
+
+def test_who_made_a_resource_and_every_approval_are_kept(registry: SqliteRegistry) -> None:
+    origin = Origin(execution_arn=f"{ARN}:pipeline/p/execution/abcdefghij12", step="Register")
+    registry.create(replace(a_package("t1", ModelApprovalStatus="Rejected"), origin=origin), 1.0)
+    registry.create(a_model("t2"), 2.0)
+    registry.set_approval("Abalone/1", "Approved", "better data", at=3.0)
+    registry.set_approval("Abalone/1", "PendingManualApproval", None, at=4.0)
+    package, model = registry.resources()
+    assert package.approvals == (
+        Approval(1.0, "Rejected", ""),
+        Approval(3.0, "Approved", "better data"),
+        Approval(4.0, "PendingManualApproval", ""),
+    )
+    assert (package.kind, package.name, package.origin) == ("ModelPackage", "Abalone/1", origin)
+    assert (model.kind, model.name, model.origin, model.approvals) == ("Model", "Pipelines-Mod", None, ())
+
+
+def test_the_lineage_of_a_resource_is_kept_beside_it(registry: SqliteRegistry) -> None:
+    registry.create(a_package("t1"), 1.0)
+    registry.create(a_model("t2"), 1.0)
+    for resource in registry.resources():
+        assert resource.lineage is None
+        registry.keep_lineage(resource, [{"StepName": resource.name}])
+    assert [each.lineage for each in registry.resources()] == [[{"StepName": "Abalone/1"}], [{"StepName": "Pipelines-Mod"}]]
+
+
+def test_a_version_is_not_given_again_after_the_package_is_gone(registry: SqliteRegistry, tmp_path: Path) -> None:
+    registry.create(a_package("t1"), 1.0)
+    database = sqlite3.connect(tmp_path / "home" / "registry.db")
+    with database:
+        database.execute("DELETE FROM packages")
+    database.close()
+    assert registry.create(a_package("t2"), 2.0).description["ModelPackageVersion"] == 2
+
+
+def test_a_registry_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    tables = (Path(__file__).parent / "registry_1.sql").read_text()
+    database = sqlite3.connect(tmp_path / "registry.db")
+    database.executescript(tables)
+    database.close()
+    package, model = SqliteRegistry(tmp_path).resources()
+    assert (package.name, package.origin, package.approvals) == ("G/1", None, (Approval(7.5, "Approved", "good"),))
+    assert (model.name, model.lineage) == ("m", None)
+    assert SqliteRegistry(tmp_path).create(a_package("t", group="G"), 9.0).description["ModelPackageVersion"] == 2
+
+
+def test_every_member_of_the_requests_that_describe_has_is_kept(registry: SqliteRegistry) -> None:
+    shapes = Loader().load_service_model("sagemaker", "service-2")["shapes"]
+    cases = (("CreateModelPackageInput", "DescribeModelPackageOutput"), ("CreateModelInput", "DescribeModelOutput"))
+    for request_shape, answer_shape in cases:
+        both = set(shapes[request_shape]["members"]) & set(shapes[answer_shape]["members"])
+        names = both - {"ModelPackageGroupName", "ModelPackageName", "ModelName", "PrimaryContainer", "Containers"}
+        request = {name: f"the {name}" for name in names}
+        resource = a_package("t", **request) if "Package" in request_shape else a_model("t", request)
+        described = registry.create(resource, 1.0).description
+        assert {name: described.get(name) for name in names} == request
