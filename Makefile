@@ -28,6 +28,7 @@ check: $(READY) ## format, lint, types, architecture, documentation
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy tests
 	$(BIN)/python -m pytest -q -m "not slow" tests/test_architecture.py tests/test_docs.py
 
 test-all: $(READY) ## every test; what this machine cannot run is skipped with its reason

@@ -1,6 +1,7 @@
-"""What localpipe adds to the bare job, in one run: chain of 10, fan-out of 8, large inputs, 1,000 instant steps, start-up.
+"""What localpipe adds to the bare job, in one run: chain of 10, fan-out of 8, large inputs, 1,000 instant steps, a second
+run that is answered from the first, start-up.
 
-usage: report.py [--repeat N] [docker] [process] [sandbox] [plan] [startup]      default: all that can run here
+usage: report.py [--repeat N] [docker] [process] [sandbox] [plan] [again] [startup]      default: all that can run here
 
 Ours and the bare loop take turns in the same run, so that a noisy machine disturbs both. Medians, with the spread beside.
 The bare Docker job: create, start, wait, remove by the docker SDK, with the same image, script and bind mounts. The bare
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import json
 import shutil
 import statistics
 import subprocess
@@ -31,6 +33,8 @@ from localpipe.service.preflight import preflight
 from localpipe.service.wiring import Home
 from localpipe.settings import load_settings
 
+SAMPLES = Path(__file__).resolve().parents[1] / "sample_pipelines"
+PARTS = ["docker", "process", "sandbox", "plan", "again", "startup"]
 IMAGE_URI = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 IMAGE = "localpipe/scikit-learn:1.2-1"
 PROCESSING = "/opt/ml/processing"
@@ -58,10 +62,10 @@ pathlib.Path("/opt/ml/processing/out/sizes").write_text(f"{len(sizes)} {sum(size
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", choices=["docker", "process", "sandbox", "plan", "startup", []])
+    parser.add_argument("what", nargs="*", choices=[*PARTS, []])
     parser.add_argument("--repeat", type=int, default=5)
     options = parser.parse_args()
-    wanted = options.what or ["docker", "process", "sandbox", "plan", "startup"]
+    wanted = options.what or PARTS
     print("| what | ours, median s | spread | bare, median s | spread | ratio | added per step, ms |")
     print("|---|---|---|---|---|---|---|")
     with scratch() as directory:
@@ -70,6 +74,8 @@ def main() -> None:
                 jobs(runner, directory, options.repeat)
         if "plan" in wanted:
             plan(directory, options.repeat)
+        if "again" in wanted:
+            again(directory, options.repeat)
     if "startup" in wanted:
         startup(options.repeat)
 
@@ -132,6 +138,31 @@ def condition(name: str, after: str) -> dict[str, Any]:
     """A step that needs no job."""
     arguments = {"Conditions": [{"Type": "Equals", "LeftValue": 1, "RightValue": 1}], "IfSteps": [], "ElseSteps": []}
     return {"Name": name, "Type": "Condition", "DependsOn": [after] if after else [], "Arguments": arguments}
+
+
+def again(directory: Path, repeat: int) -> None:
+    """The abalone pipeline when all its jobs have run before: the whole command, by values and by contents."""
+    for runner in ("docker", "process"):
+        if not opened(directory / f"again-{runner}", runner).runner(runner).check().usable:
+            print(f"| {runner}: cannot be used here | | | | | | |")
+            continue
+        for mode in ("service", "content"):
+            folder = directory / f"abalone-{runner}-{mode}"
+            shutil.copytree(SAMPLES / "abalone", folder)
+            with_cache_config(folder / "definition.json")
+            command = [sys.executable, "-m", "localpipe", "run", "definition.json", "--runner", runner, "--cache", mode]
+            run_it = partial(subprocess.run, command, cwd=folder, check=True, capture_output=True)
+            run_it()
+            bare = partial(subprocess.run, [sys.executable, "-c", "pass"], check=True)
+            row(f"{runner}: abalone again, --cache {mode} (bare: python -c pass)", *alternate(repeat, run_it, bare), 6)
+
+
+def with_cache_config(definition: Path) -> None:
+    document = json.loads(definition.read_text())
+    for step in document["Steps"]:
+        if step["Type"] in {"Processing", "Training"}:
+            step["CacheConfig"] = {"Enabled": True, "ExpireAfter": "P30D"}
+    definition.write_text(json.dumps(document))
 
 
 def startup(repeat: int) -> None:

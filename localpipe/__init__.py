@@ -3,7 +3,8 @@
     execution = localpipe.run("pipeline.py", parameters={"MseThreshold": 6.0})
     execution.status, execution.steps["EvaluateModel"].properties
 
-`run`, `check` and `Execution` are public; nothing else is. They are imported when first used.
+`run`, `check`, `Part`, the three that answer callbacks and what they give are public; nothing else is. They are imported
+when first used.
 """
 
 from __future__ import annotations
@@ -13,9 +14,20 @@ from typing import TYPE_CHECKING
 from localpipe._version import __version__
 
 if TYPE_CHECKING:
-    from localpipe.api import Execution, Step, check, run
+    from localpipe.api import Execution, Step, callbacks, check, fail_callback, run, succeed_callback
+    from localpipe.service.parts import Part
 
-__all__ = ["Execution", "Step", "__version__", "check", "run"]
+__all__ = [
+    "Execution",
+    "Part",
+    "Step",
+    "__version__",
+    "callbacks",
+    "check",
+    "fail_callback",
+    "run",
+    "succeed_callback",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -5,15 +5,25 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from localpipe.authoring import Asked, load_target
 from localpipe.authoring.names import pipeline_name
+from localpipe.core.faults import parse_fault
 from localpipe.service.attempts import objects_of
+from localpipe.service.callbacks import (
+    send_pipeline_execution_step_failure,
+    send_pipeline_execution_step_success,
+    waiting_messages,
+)
 from localpipe.service.executions import describe_pipeline_execution, drive, start_pipeline_execution
 from localpipe.service.fidelity import fidelity, inexact
+from localpipe.service.history import past_executions
 from localpipe.service.host_logs import whole_text
+from localpipe.service.local_files import with_local_files
+from localpipe.service.parts import WHOLE, Part, asked_part
 from localpipe.service.preflight import make_images, preflight
 from localpipe.service.views import shown_status, started_steps
 from localpipe.service.wiring import Home
@@ -77,7 +87,9 @@ def run(
     *,
     name: str | None = None,
     runner: str | None = None,
+    cache: str | None = None,
     max_parallel: int | None = None,
+    max_trials: int | None = None,
     home: str | Path | None = None,
     python: str | None = None,
     pipeline: str | None = None,
@@ -85,22 +97,32 @@ def run(
     function: str | None = None,
     arguments: Mapping[str, JSON] | None = None,
     script_arguments: Sequence[str] = (),
+    part: Part = WHOLE,
+    faults: Sequence[str] = (),
     observe: Callable[[Recorded], None] | None = None,
 ) -> Execution:
     """Run a pipeline to its end and return what came of it. A failed pipeline is returned, not raised.
 
     `target`: a path to a definition or a script, a definition as a dict, or a `Pipeline` object of the SageMaker SDK, which
     is compiled so that nothing reaches AWS. `function` names the script's function that makes the pipeline (`get_pipeline`);
-    `arguments` are given to it by name. `script_arguments` are the script's own (`sys.argv[1:]`). Other arguments are the
-    options of `localpipe run`.
+    `arguments` are given to it by name. `script_arguments` are the script's own (`sys.argv[1:]`). `part`: which steps run,
+    all of them unless it says otherwise. `faults`: texts as `--fault` takes them. Other arguments are the options of
+    `localpipe run`.
     Raises LocalpipeError for everything that is refused before anything runs.
     """
-    flags = {"home": home, "runner": runner, "max_parallel": max_parallel, "python": python}
+    flags = {
+        "home": home,
+        "runner": runner,
+        "cache": cache,
+        "max_parallel": max_parallel,
+        "max_trials": max_trials,
+        "python": python,
+    }
     asked = _asked(pipeline, function, arguments, script_arguments)
     with _opened(target, flags) as opened:
-        ready = _prepare(opened, target, parameters, name, env, asked)
-        make_images(opened, ready)
-        execution = describe_pipeline_execution(opened, start_pipeline_execution(opened, ready))
+        showing, ready = _prepare(opened, target, parameters, name, env, asked, part, faults)
+        make_images(showing, ready)
+        execution = describe_pipeline_execution(showing, start_pipeline_execution(showing, ready))
         return _ended(drive(execution, observe or _ignore))
 
 
@@ -117,15 +139,41 @@ def check(
     function: str | None = None,
     arguments: Mapping[str, JSON] | None = None,
     script_arguments: Sequence[str] = (),
+    part: Part = WHOLE,
+    faults: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """Raise LocalpipeError for all that would keep the pipeline from running here; return notes on what would differ."""
     asked = _asked(pipeline, function, arguments, script_arguments)
     with _opened(target, {"home": home, "runner": runner, "python": python}) as opened:
-        return _prepare(opened, target, parameters, name, env, asked).notes
+        _, ready = _prepare(opened, target, parameters, name, env, asked, part, faults)
+        return ready.notes
+
+
+def callbacks(*, home: str | Path | None = None) -> Sequence[JSON]:
+    """The messages of Callback steps that wait for an answer, as `localpipe callback list --json` prints them."""
+    with _opened(None, {"home": home}) as opened:
+        return waiting_messages(opened)
+
+
+def succeed_callback(
+    token: str, outputs: Mapping[str, str | int | float | bool] | None = None, *, home: str | Path | None = None
+) -> None:
+    """Have the Callback step that waits for a token succeed with outputs; from any process, also while none drives it.
+
+    Raises NotFound for a token that no step has, UsageError for one that is used or for outputs that do not fit.
+    """
+    with _opened(None, {"home": home}) as opened:
+        send_pipeline_execution_step_success(opened, token, outputs or {})
+
+
+def fail_callback(token: str, reason: str, *, home: str | Path | None = None) -> None:
+    """Have the Callback step that waits for a token fail for a reason. Raises NotFound, UsageError."""
+    with _opened(None, {"home": home}) as opened:
+        send_pipeline_execution_step_failure(opened, token, reason)
 
 
 @contextmanager
-def _opened(target: Target, flags: Mapping[str, object]) -> Iterator[Home]:
+def _opened(target: Target | None, flags: Mapping[str, object]) -> Iterator[Home]:
     """The home, closed at the end. Raises UsageError for the settings, HomeUnusable."""
     beside = Path(target).parent if isinstance(target, str | Path) else None
     home = Home(load_settings(flags, os.environ, Path.cwd(), beside))
@@ -151,7 +199,10 @@ def _prepare(  # noqa: PLR0917 - the options of run, handed on
     name: str | None,
     env: Mapping[str, str] | None,
     asked: Asked,
-) -> Preflight:
+    part: Part,
+    faults: Sequence[str],
+) -> tuple[Home, Preflight]:
+    """What is to run, and the home to run it in."""
     python = home.settings.python
     authored = load_target(
         target,
@@ -160,10 +211,23 @@ def _prepare(  # noqa: PLR0917 - the options of run, handed on
         environ={**os.environ, **(env or {})},
         python=str(python) if python else None,
         asked=asked,
+        history=partial(past_executions, home),
     )
     given = {**authored.parameters, **(parameters or {})}
     name = pipeline_name(name) if name else authored.pipeline_name
-    return preflight(home, authored.definition, name, given, authored.notes, max_parallel=authored.max_parallel)
+    local = with_local_files(home, authored.definition, given, asked_part(part, authored.selection), authored.directory)
+    ready = preflight(
+        local.home,
+        local.definition,
+        name,
+        local.parameters,
+        (*authored.notes, *local.notes),
+        max_parallel=authored.max_parallel,
+        captured=authored.functions,
+        part=local.part,
+        faults=tuple(map(parse_fault, faults)),
+    )
+    return local.home, ready
 
 
 def _ended(execution: PipelineExecution) -> Execution:

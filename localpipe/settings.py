@@ -14,11 +14,15 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from localpipe.core.faults import Fault, parse_fault
+from localpipe.core.functions import Function, QueueCommand, function_from_settings
 from localpipe.core.image_archive import ARCHIVE, archive_of
 from localpipe.core.image_build import ImageBuild
 from localpipe.core.jobspec import Limits
 from localpipe.core.names import Identity, S3Uri
+from localpipe.core.room import Room
 from localpipe.errors import UsageError
+from localpipe.machine import machine_limits
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -38,6 +42,9 @@ JOB_COMMAND = "LOCALPIPE_COMMAND"
 _FEWEST_SLOTS = 8
 _GIB = 1 << 30
 _ENFORCE = "enforce"
+_OLDER_SLOTS = "job_slots"
+"""What older executions kept of `[slots]`: how many jobs of one execution ran at once."""
+_SLOT_NUMBERS = ("cpus", "memory_gib", "gpus")
 
 _INTERPRETERS = ("python", "unknown_image_python")
 """The options that name a Python."""
@@ -46,6 +53,7 @@ _Given: TypeAlias = tuple[object, str]
 """A value and where it came from."""
 
 RUNNER_CHOICES = ("auto", "docker", "process", "sandbox")
+CACHE_CHOICES = ("service", "content", "off")
 
 
 def _text(value: object) -> str:
@@ -78,6 +86,10 @@ def _seconds(value: object) -> float:
 
 def _runner(value: object) -> str:
     return _one_of(value, RUNNER_CHOICES)
+
+
+def _cache(value: object) -> str:
+    return _one_of(value, CACHE_CHOICES)
 
 
 def _one_of(value: object, choices: Sequence[str]) -> str:
@@ -124,7 +136,15 @@ OPTIONS: tuple[Option, ...] = (
     Option("region", _region, "us-east-1", "The region that ARNs and containers show"),
     Option("account", _account, "111122223333", "The account that ARNs and containers show"),
     Option("role", _text, "localpipe", "The execution role's name where the pipeline gives none"),
+    Option(
+        "cache",
+        _cache,
+        "service",
+        "service: steps with CacheConfig are answered from earlier results by their arguments, as on the service; content: "
+        "every step that can be, by the contents of its inputs, code and image; off: every step is done",
+    ),
     Option("max_parallel", _count, None, "MaxParallelExecutionSteps where the run gives none; unset: unlimited"),
+    Option("max_trials", _count, None, "The most training jobs of a tuning job; unset: as many as it asks for"),
     Option("stop_grace_seconds", _seconds, 120.0, "Seconds between SIGTERM and SIGKILL, as on the service"),
     Option("python", _text, None, "The Python that runs the author's script; unset: of the active environment"),
     Option(
@@ -142,7 +162,14 @@ TABLES: Mapping[str, str] = {
     "images": 'Image URI patterns to local images: "*/my-image:*" = "my-image:dev", or to what is built before a run: '
     '{ build = "./docker" }, with `dockerfile`, `target` and `args` where they are needed, or to an archive of an image, '
     'for the sandbox runner: "oci:./image.tar"',
-    "slots": "jobs = N: how many jobs of one execution run at once",
+    "lambda": 'The code of Lambda functions by name or ARN: "notify" = "handlers/notify.py:handler", a file or, '
+    '"package.module:handler", a module; or { handler = "handlers/notify.py:handler", timeout = 60, '
+    'environment = { KEY = "value" } }',
+    "callback": "Commands that get the messages of Callback steps on standard input, by queue URL or pattern of them: "
+    '"https://sqs.*/approvals" = "python approve.py"',
+    "slots": "What the jobs of all your executions on this machine share: jobs = N run at once; of `cpus`, `memory_gib` and "
+    "`gpus` each takes what its instance type has. GPUs count where there are some, processors and memory where they are "
+    "given or `[instances] enforce` is true",
     "instances": "enforce = true: a container gets no more processors and memory than its instance type has; "
     'what a type has: "ml.m5.large" = { cpus = 2, memory_gib = 8, gpus = 0 }',
 }
@@ -152,7 +179,8 @@ TABLES: Mapping[str, str] = {
 class Settings:
     """All settings, resolved. `origins`: where each value came from (`default`, the path of a
     `localpipe.toml`, `LOCALPIPE_...`, `--...`). `image_builds`: those local images of `images` that
-    are built before a run. `instances`: what the file says that instance types have.
+    are built before a run. `instances`: what the file says that instance types have. `s3_outputs`: local directories that
+    a pipeline writes to, by the prefixes that stand for them.
     """
 
     home: Path
@@ -160,17 +188,23 @@ class Settings:
     region: str
     account: str
     role: str
+    cache: str
     max_parallel: int | None
+    max_trials: int | None
     stop_grace_seconds: float
     python: Path | None
     unknown_image_python: Path | None
     xgboost_exact: bool
     s3_mounts: Mapping[S3Uri, Path]
     images: Mapping[str, str]
-    job_slots: int
+    room: Room
     enforce_instances: bool
     instances: Mapping[str, Limits]
+    faults: tuple[Fault, ...] = ()
+    s3_outputs: Mapping[S3Uri, Path] = field(default_factory=dict)
     image_builds: Mapping[str, ImageBuild] = field(default_factory=dict)
+    functions: Mapping[str, Function] = field(default_factory=dict)
+    queue_commands: Mapping[str, QueueCommand] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
@@ -186,26 +220,37 @@ class Settings:
             "region": self.region,
             "account": self.account,
             "role": self.role,
+            "cache": self.cache,
             "max_parallel": self.max_parallel,
+            "max_trials": self.max_trials,
             "stop_grace_seconds": self.stop_grace_seconds,
             "unknown_image_python": str(self.unknown_image_python) if self.unknown_image_python else None,
             "xgboost_exact": self.xgboost_exact,
             "s3_mounts": {str(uri): str(path) for uri, path in self.s3_mounts.items()},
+            "s3_outputs": {str(uri): str(path) for uri, path in self.s3_outputs.items()},
             "images": dict(self.images),
-            "job_slots": self.job_slots,
+            "room": asdict(self.room),
             "enforce_instances": self.enforce_instances,
+            "queue_commands": {url: [command.line, str(command.directory)] for url, command in self.queue_commands.items()},
             "instances": {name: asdict(limits) for name, limits in self.instances.items()},
         }
 
     def with_kept(self, kept: JSON) -> Settings:
-        """These settings with what an execution kept in place of today's."""
+        """These settings with what an execution kept in place of today's: of its own it has the `faults` asked for."""
         return replace(
             self,
             **{
-                **kept,
+                **{name: value for name, value in kept.items() if name != _OLDER_SLOTS},
                 "unknown_image_python": Path(python) if (python := kept.get("unknown_image_python")) else None,
+                "room": Room(**kept["room"]) if "room" in kept else Room(jobs=kept[_OLDER_SLOTS]),
+                "faults": tuple(map(parse_fault, kept.get("faults", ()))),
                 "instances": {name: Limits(**limits) for name, limits in kept.get("instances", {}).items()},
+                "queue_commands": {
+                    url: QueueCommand(line=line, directory=Path(directory))
+                    for url, (line, directory) in kept.get("queue_commands", {}).items()
+                },
                 "s3_mounts": {S3Uri.parse(uri): Path(path) for uri, path in kept["s3_mounts"].items()},
+                "s3_outputs": {S3Uri.parse(uri): Path(path) for uri, path in kept.get("s3_outputs", {}).items()},
             },
         )
 
@@ -306,27 +351,67 @@ def _tables(document: Mapping[str, Any], file: Path | None, origins: dict[str, s
     s3 = _table(document, "s3", file)
     slots = _table(document, "slots", file)
     _refuse_unknown(s3, {"mounts"}, f"key of [s3] in {file}", str)
-    _refuse_unknown(slots, {"jobs"}, f"key of [slots] in {file}", str)
+    _refuse_unknown(slots, {"jobs", *_SLOT_NUMBERS}, f"key of [slots] in {file}", str)
     mounts, (images, builds) = _texts(s3, "mounts", "s3.mounts", file), _images(document, file)
     instances = _table(document, "instances", file)
     found = {"s3.mounts": mounts, "images": images, "slots": slots, "instances": instances}
+    found |= {name: _table(document, name, file) for name in ("lambda", "callback")}
     origins |= {name: str(file) if found[name] else "default" for name in TABLES}
     try:
         s3_mounts = {S3Uri.parse(uri): Path(_beside(file, path)) for uri, path in mounts.items() if file}
     except ValueError as error:
         raise UsageError(f"[s3.mounts] in {file}: {error}") from None
-    try:
-        jobs = _count(slots["jobs"]) if slots else max(_FEWEST_SLOTS, os.cpu_count() or 1)
-    except ValueError as error:
-        raise UsageError(f"[slots] jobs = {slots['jobs']!r} in {file}: {error}.") from None
+    enforce = _enforce(instances, file)
     return {
         "s3_mounts": s3_mounts,
         "images": images,
         "image_builds": builds,
-        "job_slots": jobs,
-        "enforce_instances": _enforce(instances, file),
+        "room": _room(slots, machine_limits(), file, enforce=enforce),
+        "functions": _functions(document, file),
+        "queue_commands": _queue_commands(document, file),
+        "enforce_instances": enforce,
         "instances": {name: _limits(name, value, file) for name, value in instances.items() if name != _ENFORCE},
     }
+
+
+def _functions(document: Mapping[str, Any], file: Path | None) -> Mapping[str, Function]:
+    return {name: _function(name, value, file) for name, value in _table(document, "lambda", file).items()}
+
+
+def _function(name: str, value: object, file: Path | None) -> Function:
+    try:
+        return function_from_settings(value, _folder(file))
+    except ValueError as error:
+        raise UsageError(f'[lambda] "{name}" in {file}: {error}.') from None
+
+
+def _queue_commands(document: Mapping[str, Any], file: Path | None) -> Mapping[str, QueueCommand]:
+    lines = _texts(document, "callback", "callback", file)
+    return {url: QueueCommand(line=line, directory=_folder(file)) for url, line in lines.items()}
+
+
+def _folder(file: Path | None) -> Path:
+    """The folder of a file that has tables, whose paths are relative to it."""
+    return (file or Path()).absolute().parent
+
+
+def _room(slots: Mapping[str, Any], machine: Limits, file: Path | None, *, enforce: bool) -> Room:
+    """The room for jobs: what the file says, else what the machine has, where that is to be counted."""
+    try:
+        jobs = _count(slots["jobs"]) if "jobs" in slots else max(_FEWEST_SLOTS, os.cpu_count() or 1)
+    except ValueError as error:
+        raise UsageError(f"[slots] jobs = {slots['jobs']!r} in {file}: {error}.") from None
+    for name in _SLOT_NUMBERS:
+        value = slots.get(name, 1)
+        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            raise UsageError(f"[slots] {name} = {value!r} in {file}: it must be a number above 0.")
+    memory_gib = slots.get("memory_gib")
+    return Room(
+        jobs=jobs,
+        cpus=slots.get("cpus", machine.cpus if enforce else None),
+        memory_bytes=int(memory_gib * _GIB) if memory_gib else (machine.memory_bytes if enforce else None),
+        gpus=int(slots.get("gpus", machine.gpus)) or None,
+    )
 
 
 def _enforce(instances: Mapping[str, Any], file: Path | None) -> bool:

@@ -23,9 +23,11 @@ from localpipe.core.fidelity import Verdict
 from localpipe.definition.check import SAGEMAKER_STEP_TYPES
 from localpipe.errors import LocalpipeError
 from localpipe.images import catalogue
+from localpipe.images.families import dotted
 from localpipe.jobs import unsupported
 from localpipe.scheduling import events
 from localpipe.scheduling.state import ExecutionStatus, StepStatus, transitions_mermaid
+from localpipe.service.service_model import service_model
 from localpipe.settings import ENVIRONMENT_PREFIX, FILE_NAME, OPTIONS, TABLES
 from localpipe.steps import STEP_TYPES
 
@@ -43,10 +45,8 @@ ROOT = Path(__file__).resolve().parents[1]
 NOTICE = "<!-- Written by scripts/make_docs.py from the code: `make docs`. Do not edit. -->"
 BEGIN, END = "<!-- generated: {name} -->", "<!-- end of generated -->"
 
-JOB_TABLES: Mapping[str, Sequence[Unsupported]] = {
-    "CreateProcessingJob": unsupported.PROCESSING,
-    "CreateTrainingJob": unsupported.TRAINING,
-}
+JOB_SHAPES = unsupported.BY_REQUEST
+JOB_TABLES: Mapping[str, Sequence[Unsupported]] = {shape.removesuffix("Request"): rows for shape, rows in JOB_SHAPES.items()}
 
 
 def commands() -> str:
@@ -269,8 +269,43 @@ def images() -> str:
             f"have it, is named under `[images]` in `{FILE_NAME}` ([settings](settings.md)), or built before a run by",
             '`"*/my-image:*" = { build = "./docker" }` where its context has changed; an image that the engine has',
             "under the very URI is taken first.",
+            "",
+            "## Models",
+            "",
+            "These stand-ins serve models too (`serve`, port 8080 or `SAGEMAKER_BIND_TO_PORT`), with the versions above:",
+            "",
+            *table(("Image", "By", "What a script leaves out", "`/execution-parameters`"), SERVED),
+            "",
+            "The script is `SAGEMAKER_PROGRAM` in `SAGEMAKER_SUBMIT_DIRECTORY` (an archive in S3, or",
+            "`/opt/ml/model/code`); its `requirements.txt` is installed first. Without that variable XGBoost's image",
+            "serves the algorithm's models: `xgboost-model`, pickled or in XGBoost's own formats, several of them",
+            "averaged. It takes `text/csv`, `text/libsvm` (a request without content type is that) and",
+            "`application/x-recordio-protobuf`, and answers in CSV, JSON or JSON Lines; in a transform job one",
+            "prediction a line. `SAGEMAKER_INFERENCE_OUTPUT` selects contents (`predicted_label`, `probabilities`,",
+            "...). Bodies above 6 MB, or `MAX_CONTENT_LENGTH`, are refused. A model that an XGBoost before 2.1 wrote,",
+            "on SageMaker itself for instance, may need the tag's own version (`xgboost_exact`).",
+            "",
+            "The server is gunicorn: a process with a model of its own for each processor",
+            "(`SAGEMAKER_MODEL_SERVER_WORKERS`), one request at a time, none longer than 60 seconds",
+            "(`SAGEMAKER_MODEL_SERVER_TIMEOUT`). A model that cannot be loaded ends the container, and the last line of",
+            "its log says why. The other stand-ins serve no models, which is said before a run; there is none for",
+            "`tensorflow-inference` or Hugging Face, and none that serves several models in one container.",
         ]
     )
+
+
+SERVED = (
+    (
+        "`sagemaker-scikit-learn`",
+        "script",
+        "JSON, CSV, NPY both ways, `predict`; it must have `model_fn`",
+        "if the script has it",
+    ),
+    ("`sagemaker-xgboost`", "script", "CSV, libsvm in, JSON, CSV, NPY out, `predict`; it must have `model_fn`", "yes"),
+    ("`sagemaker-xgboost`", "built-in algorithm", "", "yes"),
+    ("`pytorch-inference`", "script, or none", "JSON, CSV, NPY both ways; a TorchScript model is loaded and called", "no"),
+)
+"""The images page: what serves models, and how."""
 
 
 SERVE_ALL = {
@@ -287,7 +322,7 @@ def image_row(stand_in: StandIn) -> tuple[str, ...]:
     exact = catalogue.stand_in(catalogue.parse_image_uri(uri), exact=True) or stand_in
     pins = dict(pin.split("==") for pin in stand_in.pins)
     data = ", ".join(pins[name] for name in ("numpy", "pandas") if name in pins)
-    pythons = ", ".join(map(catalogue.dotted, stand_in.pythons))
+    pythons = ", ".join(map(dotted, stand_in.pythons))
     other = exact.version if exact.exact else ""
     named = f"`{uri}`" if stand_in.aws else "none of AWS's"
     return named, f"`{stand_in.name}`", f"{stand_in.framework} {stand_in.version}", other, data, pythons
@@ -354,8 +389,9 @@ def fidelity() -> str:
         "one run: there a member counts only if it is set, and not to a value that switches it off. What is refused before",
         "anything runs is in [unsupported](unsupported.md).",
     ]
-    for kind in (kind for kind in STEP_TYPES if kind.request_shape):
-        rules, operation = kind.fidelity, str(kind.request_shape).removesuffix("Request").removesuffix("Input")
+    for kind in (kind for kind in STEP_TYPES if kind.fidelity):
+        rules = kind.fidelity
+        operation = (kind.request_shape or kind.type).removesuffix("Request").removesuffix("Input")
         exact = listed(rule.member for rule in rules if rule.verdict is Verdict.EXACT)
         cells = ((f"`{rule.member}`", rule.verdict.value, rule.told) for rule in rules if rule.verdict is not Verdict.EXACT)
         lines += [
@@ -414,7 +450,7 @@ def imports() -> str:
 
 def contract() -> str:
     """Every rule of the container contract: whether it holds on each runner, and what shows it."""
-    table_of = contract_table()
+    table_of = module_of("rules", "tests", "tests/contract")
     rules = list(table_of.RULES.values())
     lines = [
         "# The container contract",
@@ -435,13 +471,13 @@ def contract() -> str:
     return page(lines)
 
 
-def contract_table() -> ModuleType:
-    """The table that the contract's tests are held to."""
-    sys.path.insert(0, str(ROOT / "tests" / "contract"))
+def module_of(name: str, *folders: str) -> ModuleType:
+    """A module of the tests or scripts, which are no packages; it finds its neighbours in the folders."""
+    sys.path[:0] = [str(ROOT / folder) for folder in folders]
     try:
-        return importlib.import_module("rules")
+        return importlib.import_module(name)
     finally:
-        del sys.path[0]
+        del sys.path[: len(folders)]
 
 
 def contract_sections() -> list[tuple[str, str]]:
@@ -463,8 +499,43 @@ def contract_row(rule: Rule, runners: Iterable[str]) -> tuple[str, ...]:
     return rule.number, rule.says, rule.mark.replace(" ", ", "), *holds, shown_by
 
 
+def coverage() -> str:
+    """Every statement of the service's rules and every member of a request: what becomes of it here."""
+    written = module_of("coverage_page", "scripts")
+    rules = module_of("coverage_table", "tests", "tests/coverage_rules")
+    rows_of = module_of("coverage_rows", "tests/coverage_rules")
+    lines = [
+        "# Coverage",
+        "",
+        "How far localpipe goes with what the service does. First every statement of sections 1 to 8, 10 and 11 of the",
+        "[rules of the service](../rules/service.md), numbered by section and place: how it is known, whether it holds",
+        "here, and the tests that show it. Then [every member of the request](#arguments) of each step type. What a",
+        "container sees is in [the container contract](contract.md). `tests/coverage_rules` proves that no statement is",
+        "left out, `tests/service/test_fidelity.py` that no member is.",
+        "",
+        *table(("Known", *written.STATES), written.summary(rules, rows_of)),
+        "",
+        "Observed: seen on the service. Documented: in AWS's guides, models or SDKs. Assumed: neither, or in doubt.",
+        "",
+        *table(("Source", "Is"), ((f"`{mark}`", meaning) for mark, meaning in rows_of.MARKS.items())),
+        "",
+        *table(("Tests", "Are in"), ((f"`{key}`", f"`{file}`") for key, file in rows_of.FILES.items())),
+    ]
+    for title, headings, rows in written.statements(rules, rows_of):
+        lines += ["", f"## {title}", "", *table(headings, rows)]
+    lines += ["", "## Arguments", "", "Alone or with all below it; more in [fidelity](fidelity.md)."]
+    for kind in (kind for kind in STEP_TYPES if kind.request_shape):
+        cells = (
+            (f"`{member}`", verdict, why) for member, verdict, why in written.arguments(kind, service_model(), JOB_SHAPES)
+        )
+        lines += ["", f"### {kind.type}", "", *table(("Member", "Here", "Why"), cells)]
+    lines += ["", "## Step types that are refused", "", f"By name, before anything runs: {listed(refused_step_types())}."]
+    return page(lines)
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "contract.md": contract,
+    "coverage.md": coverage,
     "commands.md": commands,
     "settings.md": settings,
     "step-types.md": step_types,

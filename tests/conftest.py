@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import botocore.session
 import pytest
@@ -16,7 +16,7 @@ from localpipe.core import JSON
 Misfits: TypeAlias = Callable[[str, JSON], list[str]]
 
 _REQUESTS = Path(__file__).parent / "jobs" / "requests"
-_TYPES = {
+_TYPES: dict[str, tuple[Any, ...]] = {
     "string": (str,),
     "integer": (int,),
     "long": (int,),
@@ -28,6 +28,14 @@ _TYPES = {
     "map": (dict,),
     "structure": (dict,),
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Room of its own for the jobs of these tests: other executions of the user leave them alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from localpipe.core.room import Room
+from localpipe.engine.slots import Slots
 
 if TYPE_CHECKING:
     from localpipe.core import JSON
@@ -53,3 +59,8 @@ def output_of(step: str, output: str) -> JSON:
 
 def pipeline(*steps: JSON, parameters: tuple[JSON, ...] = ()) -> JSON:
     return {"Version": "2020-12-01", "Metadata": {}, "Parameters": list(parameters), "Steps": list(steps)}
+
+
+def places(count: int) -> Slots:
+    """So many places for jobs, shared with nobody."""
+    return Slots(Room(jobs=count), Path(os.environ["XDG_RUNTIME_DIR"]) / uuid.uuid4().hex, "e" * 12)

@@ -10,7 +10,8 @@ import pytest
 from support import IMAGE, ROLE, pipeline, processing
 
 import localpipe
-from localpipe.errors import AuthoringError, DefinitionError, HomeUnusable, ParameterError, UsageError
+from localpipe.errors import AuthoringError, DefinitionError, HomeUnusable, NotFound, ParameterError, UsageError
+from localpipe.scheduling.events import MessageSent, Recorded
 
 if TYPE_CHECKING:
     from localpipe.core import JSON
@@ -25,6 +26,32 @@ CHECK: JSON = {
     },
 }
 DEFINITION = pipeline(CHECK, parameters=({"Name": "Threshold", "Type": "Float", "DefaultValue": 0.5},))
+
+
+def test_callbacks_are_answered_from_python_while_the_run_goes_on(tmp_path: Path) -> None:
+    ask = {
+        "Name": "Ask",
+        "Type": "Callback",
+        "SqsQueueUrl": "https://sqs.us-east-1.amazonaws.com/111122223333/approvals",
+        "OutputParameters": [{"OutputName": "ok", "OutputType": "Boolean"}, {"OutputName": "n", "OutputType": "Integer"}],
+    }
+    assert localpipe.callbacks(home=tmp_path) == []
+
+    def answer(fact: Recorded) -> None:
+        if isinstance(fact.event, MessageSent):
+            (message,) = localpipe.callbacks(home=tmp_path)
+            assert message["token"] == fact.event.token
+            if message["step"] == "Ask":
+                localpipe.succeed_callback(message["token"], {"ok": True, "n": 3}, home=tmp_path)
+            else:
+                localpipe.fail_callback(message["token"], "not this one", home=tmp_path)
+
+    again = ask | {"Name": "Again", "DependsOn": ["Ask"]}
+    execution = localpipe.run(pipeline(ask, again), home=tmp_path, observe=answer)
+    assert execution.steps["Ask"].properties["OutputParameters"] == {"ok": True, "n": 3}
+    assert (execution.steps["Again"].status, execution.steps["Again"].failure_reason) == ("Failed", "not this one")
+    with pytest.raises(NotFound):
+        localpipe.succeed_callback("nobodyhas1", home=tmp_path)
 
 
 def test_a_definition_is_run_to_its_end(tmp_path: Path) -> None:

@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from localpipe.core.faults import Fault, FaultKind
+from localpipe.core.functions import Function, QueueCommand
 from localpipe.core.image_build import ImageBuild
 from localpipe.core.jobspec import Limits
 from localpipe.core.names import S3Uri
+from localpipe.core.room import Room
 from localpipe.errors import UsageError
+from localpipe.machine import machine_limits
 from localpipe.settings import OPTIONS, TABLES, load_settings
 
 
@@ -90,7 +94,25 @@ def test_tables(tmp_path: Path) -> None:
     settings = load_settings({}, {}, tmp_path)
     assert settings.s3_mounts == {S3Uri("company-data", "raw"): tmp_path / "data"}
     assert settings.images == {"*/mine:*": "mine:dev"}
-    assert settings.job_slots == 3
+    assert settings.room.jobs == 3
+
+
+def test_functions_and_queue_commands(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        '[lambda]\nnotify = "handlers/notify.py:tell"\n"arn:x" = { handler = "news:tell", timeout = 9 }\n'
+        '[callback]\n"https://sqs.*/approvals" = "python3 approve.py"\n',
+    )
+    settings = load_settings({}, {}, tmp_path)
+    assert settings.functions == {
+        "notify": Function(handler="notify.tell", directory=tmp_path / "handlers", file=tmp_path / "handlers" / "notify.py"),
+        "arn:x": Function(handler="news.tell", directory=tmp_path, timeout_seconds=9),
+    }
+    assert settings.queue_commands == {
+        "https://sqs.*/approvals": QueueCommand(line="python3 approve.py", directory=tmp_path)
+    }
+    kept = json.loads(json.dumps(settings.kept()))
+    assert load_settings({}, {}, tmp_path.parent).with_kept(kept).queue_commands == settings.queue_commands
 
 
 def test_instances(tmp_path: Path) -> None:
@@ -222,8 +244,17 @@ def test_what_an_execution_keeps_comes_back(tmp_path: Path) -> None:
             '[instances]\n"ml.m5.large" = { cpus = 2, memory = 8 }',
             'Unknown key of [instances] "ml.m5.large" in FILE: memory. Did you mean memory_gib?',
         ),
+        ("lambda = 1", "lambda in FILE must be a table: [lambda]."),
+        (
+            '[lambda]\nnotify = "notify.py"',
+            '[lambda] "notify" in FILE: it must be "handlers/notify.py:handler" or "package.module:handler".',
+        ),
+        ('[callback]\n"https://q" = 1', '[callback] "https://q" in FILE must be text in quotes, not 1.'),
         ("[slots]\nJobs = 1", "Unknown key of [slots] in FILE: Jobs. Did you mean jobs?"),
         ("[slots]\njobs = 0", "[slots] jobs = 0 in FILE: it must be a whole number of at least 1."),
+        ("[slots]\ncpus = 0", "[slots] cpus = 0 in FILE: it must be a number above 0."),
+        ("[slots]\nmemory_gib = 'all'", "[slots] memory_gib = 'all' in FILE: it must be a number above 0."),
+        ("[slots]\ngpus = true", "[slots] gpus = True in FILE: it must be a number above 0."),
     ],
 )
 def test_refusals(tmp_path: Path, text: str, sentence: str) -> None:
@@ -246,3 +277,32 @@ def test_unknown_variables_are_refused_but_those_of_the_tests(tmp_path: Path) ->
     with pytest.raises(UsageError, match=r"^Unknown environment variable: LOCALPIPE_ZZZ\. Known are LOCALPIPE_ACCOUNT, "):
         load_settings({}, {"LOCALPIPE_ZZZ": ""}, tmp_path)
     assert load_settings({}, {"LOCALPIPE_TEST_SDK_V2": "x"}, tmp_path).runner == "auto"
+
+
+def test_the_room_for_jobs_is_what_the_file_says(tmp_path: Path) -> None:
+    write(tmp_path, "[slots]\njobs = 3\ncpus = 2.5\nmemory_gib = 4\ngpus = 1\n")
+    settings = load_settings({}, {}, tmp_path)
+    assert settings.room == Room(jobs=3, cpus=2.5, memory_bytes=4 << 30, gpus=1)
+    assert settings.with_kept(json.loads(json.dumps(settings.kept()))) == settings
+
+
+def test_processors_and_memory_count_where_instances_are_enforced(tmp_path: Path) -> None:
+    machine = machine_limits()
+    write(tmp_path, "[slots]\njobs = 3\n")
+    assert load_settings({}, {}, tmp_path).room == Room(jobs=3, gpus=machine.gpus or None)
+    write(tmp_path, "[slots]\njobs = 3\n[instances]\nenforce = true\n")
+    assert load_settings({}, {}, tmp_path).room == Room(
+        jobs=3, cpus=machine.cpus, memory_bytes=machine.memory_bytes, gpus=machine.gpus or None
+    )
+
+
+def test_an_execution_keeps_the_faults_that_were_asked_for(tmp_path: Path) -> None:
+    settings = load_settings({}, {}, tmp_path)
+    kept = {**settings.kept(), "faults": ["Train=time-limit*2@3"]}
+    assert settings.with_kept(kept).faults == (Fault(step="Train", kind=FaultKind.TIME_LIMIT, times=2, after_seconds=3),)
+
+
+def test_an_older_execution_keeps_its_number_of_jobs(tmp_path: Path) -> None:
+    settings = load_settings({}, {}, tmp_path)
+    kept = {name: value for name, value in settings.kept().items() if name != "room"}
+    assert settings.with_kept({**kept, "job_slots": 5}).room == Room(jobs=5)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localpipe.authoring.local_mode import without_local_instances
 from localpipe.errors import AuthoringError, NotSupported
-from localpipe.server.capture import CapturedStart
+from localpipe.server.capture import OF_SCRIPT, CapturedStart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from localpipe.core import JSON
+    from localpipe.core.functions import CapturedFunction
     from localpipe.server.capture import CapturedPipeline
 
 _OLDEST_SDK = (2, 200)
@@ -37,15 +38,20 @@ class AuthoredDefinition:
     """A definition as text, the pipeline's name, and what the author said about the run.
 
     `parameters`: start parameters that the script itself gave (`pipeline.start(parameters=...)`), by name, as text.
-    `max_parallel`: MaxParallelExecutionSteps as the script set it; None where it did not. `notes`: sentences for the user
-    about how the definition came to be.
+    `max_parallel`: MaxParallelExecutionSteps as the script set it; None where it did not. `selection`: the
+    SelectiveExecutionConfig that it starts the pipeline with, or None. `directory`: where relative local paths in the
+    definition are from. `notes`: sentences for the user about how the definition came to be. `functions`: the Lambda
+    functions that were made, by name.
     """
 
     definition: str
     pipeline_name: str
     parameters: Mapping[str, str] = field(default_factory=dict)
     max_parallel: int | None = None
+    selection: JSON = None
+    directory: Path = Path()
     notes: tuple[str, ...] = ()
+    functions: Mapping[str, CapturedFunction] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,10 +84,7 @@ def _from_capture(captured: CapturedPipeline, notes: tuple[str, ...]) -> Authore
     """What the script told the endpoint: its start wins over the pipeline's setting. Follows: service.md section 5.1."""
     start = captured.start or CapturedStart(parameters={})
     if start.selective:
-        raise NotSupported(
-            f"Selective execution, as the script starts pipeline {captured.name!r} (SelectiveExecutionConfig),",
-            "Start it without: all of its steps run.",
-        )
+        notes += (_selective_note(captured.name, start.selective),)
     if start.parameters:
         notes += (f"Parameters that the script starts the pipeline with: {', '.join(start.parameters)}.",)
     max_parallel = start.max_parallel or captured.max_parallel
@@ -92,8 +95,20 @@ def _from_capture(captured: CapturedPipeline, notes: tuple[str, ...]) -> Authore
         pipeline_name=captured.name,
         parameters=start.parameters,
         max_parallel=max_parallel,
+        selection=start.selective,
         notes=notes,
     )
+
+
+def _selective_note(pipeline_name: str, config: JSON) -> str:
+    """Raises NotSupported for a source that the script itself starts: of its executions only the last one runs."""
+    source = (config.get("SourcePipelineExecutionArn") or "").rpartition("/")[2]
+    if source.startswith(OF_SCRIPT):
+        raise NotSupported(
+            f"Selective execution of pipeline {pipeline_name!r} with an execution as source that the script itself starts",
+            "Only its last start runs: run the pipeline first, then a script that starts it selectively, or use --from.",
+        )
+    return f"Steps that the script selects: {', '.join(row['StepName'] for row in config['SelectedSteps'])}."
 
 
 def _refused(result: JSON, ran: Ran) -> NotSupported:

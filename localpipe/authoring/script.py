@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
-import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localpipe.authoring.environment import authoring_environment, config_text
 from localpipe.authoring.names import pipeline_name
 from localpipe.authoring.outcome import AuthoredDefinition, Ran, read_result
-from localpipe.errors import AuthoringError, UsageError
+from localpipe.errors import AuthoringError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
     from localpipe.core import JSON
     from localpipe.core.names import Identity
     from localpipe.core.ports import ObjectStore
+    from localpipe.server.capture import History
 
 LAUNCHER = Path(__file__).with_name("localpipe_launcher")
 _STANDARD_ERROR = 2
@@ -46,29 +45,19 @@ class Asked:
         return ", ".join(flag for flag, value in asked.items() if value)
 
 
-def choose_python(explicit: str | None, environ: Mapping[str, str]) -> Path:
-    """The Python that runs the author's script: the one asked for, else the active environment's, else localpipe's own.
-
-    `explicit` is a path or a command on PATH. An environment is active by VIRTUAL_ENV or CONDA_PREFIX.
-    Raises UsageError if there is no such program.
-    """
-    if explicit is not None:
-        found = shutil.which(explicit, path=environ.get("PATH"))
-        if found is None:
-            raise UsageError(f"There is no Python at {explicit!r}. Give --python the path of an interpreter.")
-        return Path(found).absolute()
-    for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
-        python = Path(environ.get(variable) or "/nonexistent", "bin", "python")
-        if python.exists():
-            return python
-    return Path(sys.executable)
-
-
 def definition_from_script(
-    path: Path, *, python: Path, store: ObjectStore, identity: Identity, environ: Mapping[str, str], asked: Asked
+    path: Path,
+    *,
+    python: Path,
+    store: ObjectStore,
+    identity: Identity,
+    environ: Mapping[str, str],
+    asked: Asked,
+    history: History,
 ) -> AuthoredDefinition:
     """Run the script and return its pipeline's definition; code and local inputs that it uploads are in `store`.
 
+    `history`: see `PipelineCapture`.
     `environ` is the environment the script would have had; see `authoring_environment` for what is taken out of it. What
     the script prints goes to our standard error. Raises AuthoringError: the script failed (with its own traceback), made no
     pipeline, or several; NotSupported for what it asks of the run, or of AWS.
@@ -76,9 +65,10 @@ def definition_from_script(
     from localpipe.authoring.endpoint import compilation
 
     ran = Ran(path=path, python=python, script_arguments=asked.script_arguments)
-    with compilation(store, identity, asked.pipeline) as ours:
+    with compilation(store, identity, asked.pipeline, history) as ours:
         result = _run(ran, ours, environ, _request(path, identity, asked))
-        return read_result(result, ran, ours.capture.pipelines)
+        authored = read_result(result, ran, ours.capture.pipelines)
+    return replace(authored, functions=ours.functions.functions)
 
 
 def _request(path: Path, identity: Identity, asked: Asked) -> dict[str, JSON]:

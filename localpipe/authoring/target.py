@@ -16,13 +16,16 @@ from localpipe.authoring.local_mode import without_local_instances
 from localpipe.authoring.localpipe_launcher.redirect import Redirection
 from localpipe.authoring.names import pipeline_name
 from localpipe.authoring.outcome import AuthoredDefinition
-from localpipe.authoring.script import Asked, choose_python, definition_from_script
+from localpipe.authoring.script import Asked, definition_from_script
 from localpipe.errors import UsageError
+from localpipe.server.capture import no_history
+from localpipe.service.authors_python import choose_python
 
 if TYPE_CHECKING:
     from localpipe.core import JSON
     from localpipe.core.names import Identity
     from localpipe.core.ports import ObjectStore
+    from localpipe.server.capture import History
 
 NOTHING_ASKED = Asked()
 _DICT_NAME = "pipeline"
@@ -51,11 +54,13 @@ def load_target(
     environ: Mapping[str, str],
     python: str | None = None,
     asked: Asked = NOTHING_ASKED,
+    history: History = no_history,
 ) -> AuthoredDefinition:
     """The definition that a target stands for.
 
     A path to `*.json`: a definition, named after the file. A path to `*.py` or `*.ipynb`: a script (`python`: see
-    `choose_python`). A mapping: a definition named `pipeline`. A `Pipeline` object of the SDK: compiled in this process.
+    `choose_python`; `history`: see `PipelineCapture`). A mapping: a definition named `pipeline`. A `Pipeline` object of the
+    SDK: compiled in this process.
     Raises UsageError for anything else, AuthoringError for a script without a pipeline, NotSupported.
     """
     if isinstance(target, Mapping):
@@ -69,11 +74,17 @@ def load_target(
         _refuse(asked)
     _require_file(path)
     if path.suffix == ".json":
-        return AuthoredDefinition(definition=_read(path), pipeline_name=pipeline_name(path.stem))
+        return AuthoredDefinition(definition=_read(path), pipeline_name=pipeline_name(path.stem), directory=path.parent)
     if path.suffix not in _SCRIPTS:
         raise UsageError(f"{path} is neither a pipeline script (.py, .ipynb) nor a definition (.json).")
     return definition_from_script(
-        path, python=choose_python(python, environ), store=store, identity=identity, environ=environ, asked=asked
+        path,
+        python=choose_python(python, environ),
+        store=store,
+        identity=identity,
+        environ=environ,
+        asked=asked,
+        history=history,
     )
 
 
@@ -123,7 +134,7 @@ def compile_pipeline(pipeline: SdkPipeline, *, store: ObjectStore, identity: Ide
         config_file.write_text(config_text(os.environ), encoding="utf-8")
         with _environment(authoring_environment(os.environ, ours.endpoint, config_file)), Redirection(ours.endpoint):
             definition = without_local_instances(pipeline.definition())
-            return AuthoredDefinition(definition=definition, pipeline_name=pipeline.name)
+            return AuthoredDefinition(definition=definition, pipeline_name=pipeline.name, functions=ours.functions.functions)
 
 
 @contextmanager

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import click
 
 from localpipe._version import __version__
-from localpipe.authoring.script import choose_python
 from localpipe.cli.common import home_as_it_is, home_option, table
 from localpipe.errors import HomeUnusable, RunnerUnavailable
+from localpipe.service.authors_python import choose_python
 from localpipe.service.images import image_rows
 from localpipe.service.wiring import DOCKER
 from localpipe.settings import OPTIONS
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from localpipe.core.names import S3Uri
+    from localpipe.core.room import Room
     from localpipe.service.wiring import Home
     from localpipe.settings import Settings
 
@@ -110,10 +111,16 @@ def _settings(settings: Settings) -> list[tuple[str, str, str]]:
     shown = {option.name: getattr(settings, option.name) for option in OPTIONS} | {
         "s3.mounts": _pairs(settings.s3_mounts),
         "images": _pairs(settings.images),
-        "slots": f"jobs = {settings.job_slots}",
+        "slots": _slots(settings.room),
         "instances": ", ".join([f"enforce = {str(settings.enforce_instances).lower()}", *settings.instances]),
     }
     return [(name, "-" if value in (None, "") else str(value), settings.origins[name]) for name, value in shown.items()]
+
+
+def _slots(room: Room) -> str:
+    memory_gib = room.memory_bytes / (1 << 30) if room.memory_bytes else None
+    shown = {"jobs": room.jobs, "cpus": room.cpus, "memory_gib": memory_gib, "gpus": room.gpus}
+    return ", ".join(f"{name} = {value:g}" for name, value in shown.items() if value is not None)
 
 
 def _pairs(values: Mapping[S3Uri, Path] | Mapping[str, str]) -> str:

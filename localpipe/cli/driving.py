@@ -8,9 +8,11 @@ import sys
 import threading
 from contextlib import contextmanager, suppress
 from enum import Enum
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+from localpipe.cli.answering import say_how_to_answer, say_what_is_waited_for
 from localpipe.cli.common import EXIT_STATUS, command_line, print_json, say, say_last
 from localpipe.cli.progress import PlainProgress
 from localpipe.cli.report import report
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from localpipe.cli.live import LiveProgress
+    from localpipe.scheduling.events import Recorded
     from localpipe.service.executions import PipelineExecution
 
 
@@ -41,7 +44,8 @@ def drive_in_foreground(
     """
     try:
         with _progress(known) as progress, _stopping_on_signals(execution):
-            ended = drive(execution, progress, first=first)
+            say_what_is_waited_for(execution)
+            ended = drive(execution, partial(_observe, execution, progress, known), first=first)
     except HomeUnusable as error:
         resume = command_line(execution.home, "resume", execution.name.execution_id)
         say(f"Interrupted: {error}\nWhen that is mended, go on with: {resume}")
@@ -51,6 +55,12 @@ def drive_in_foreground(
         with suppress(BrokenPipeError):  # nobody reads it any more; the execution ended as it did
             print_json(ended.document())
     return EXIT_STATUS[ended.status]
+
+
+def _observe(execution: PipelineExecution, progress: PlainProgress | LiveProgress, known: int, fact: Recorded) -> None:
+    progress(fact)
+    if fact.seq > known:
+        say_how_to_answer(execution, fact)
 
 
 def _progress(known: int) -> PlainProgress | LiveProgress:

@@ -29,7 +29,7 @@ def gc(days: float, keep: int, *, dry_run: bool, home: str | None) -> None:
     """Remove working directories, logs and facts of executions that ended, and containers that crashed runs left.
 
     Of unpacked images, those go that nobody used for a day and that the Docker engine, or the archive, has no more.
-    Objects in the local S3 and registered models stay.
+    Objects in the local S3 stay, and so do registered models with what `models show` tells of the steps they came from.
     """
     opened = existing_home(home)
     if opened is None:
@@ -39,7 +39,8 @@ def gc(days: float, keep: int, *, dry_run: bool, home: str | None) -> None:
     old = removable_executions(opened, older_than_days=days, keep=keep)
     removed = [each for each in old if dry_run or remove_execution(opened, each.execution_id)]
     for each in removed:
-        click.echo(f"{each.execution_id}  {each.pipeline_name}  {each.status}  {each.bytes / _MIB:.1f} MiB")
+        made = f"  made {', '.join(each.models)}, kept with what they came from" if each.models else ""
+        click.echo(f"{each.execution_id}  {each.pipeline_name}  {each.status}  {each.bytes / _MIB:.1f} MiB{made}")
     left, silent = (0, ()) if dry_run else sweep_jobs(opened)
     if left:
         click.echo(f"removed {left} containers of crashed runs")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from localpipe.cli.attempts import print_attempts
 from localpipe.cli.common import command_line, existing_home, home_option, json_option, print_json, say, table
 from localpipe.cli.fidelity import print_fidelity
 from localpipe.cli.finding import find_execution
@@ -17,10 +19,12 @@ from localpipe.service.attempts import artifacts_of
 from localpipe.service.executions import list_pipeline_executions, refreshed
 from localpipe.service.fidelity import fidelity, fidelity_rows
 from localpipe.service.host_logs import print_new
-from localpipe.service.views import all_steps, remark, shown_status
+from localpipe.service.own_jobs import job_remark
+from localpipe.service.views import all_steps, remark, reuse_words, shown_status, started_steps
 
 if TYPE_CHECKING:
     from localpipe.core import JSON
+    from localpipe.scheduling.children import ChildExecution
     from localpipe.scheduling.state import StepExecution
     from localpipe.service.executions import PipelineExecution
 
@@ -45,17 +49,34 @@ def ls(as_json: bool, home: str | None) -> None:  # noqa: FBT001 - click passes 
     )
 
 
+def _logs_now(step: StepExecution | None, job: int | None) -> tuple[tuple[str, ...], bool]:
+    """The logs that there are by now of a step, or of one of its own jobs, and whether it has ended."""
+    if step is None or step.last is None:
+        return (), False
+    over = step.ended_at is not None
+    if job is None:
+        return step.log_files, over
+    own = step.last.children.get(job)
+    return (own.log_files, over or own.status.ended) if own else ((), over)
+
+
 @click.command()
 @click.argument("execution", metavar="EXEC")
+@click.argument("step", required=False)
 @click.option(
     "--fidelity", "with_fidelity", is_flag=True, help="Show what came only near the service, and what was ignored."
 )
 @json_option
 @home_option
-def show(execution: str, *, with_fidelity: bool, as_json: bool, home: str | None) -> None:
-    """Show an execution: its steps, how each ended and why. EXEC is an ARN, an id or `last`."""
+def show(execution: str, *, step: str | None, with_fidelity: bool, as_json: bool, home: str | None) -> None:
+    """Show an execution: its steps, how each ended and why. EXEC is an ARN, an id or `last`.
+
+    With STEP: all attempts of a step, and why no other followed.
+    """
     found = find_execution(home, execution)
-    if as_json:
+    if step:
+        print_attempts(found, found.step(step), as_json=as_json)
+    elif as_json:
         print_json(found.document() | ({"Fidelity": fidelity_rows(fidelity(found))} if with_fidelity else {}))
     elif with_fidelity:
         print_fidelity(found)
@@ -67,23 +88,37 @@ def show(execution: str, *, with_fidelity: bool, as_json: bool, home: str | None
 @click.argument("execution", metavar="EXEC")
 @click.argument("step")
 @click.option("-f", "--follow", is_flag=True, help="Go on printing until the step ends.")
+@click.option("--job", type=click.IntRange(min=1), metavar="N", help="One of the step's own jobs: of a tuning job, from 1.")
 @home_option
-def logs(execution: str, step: str, follow: bool, home: str | None) -> None:  # noqa: FBT001
+def logs(execution: str, step: str, *, follow: bool, job: int | None, home: str | None) -> None:
     """Print the log of a step: standard output and error of its containers. EXEC is an ARN, an id or `last`.
 
-    Of a job on several hosts each line begins with its host.
+    Of a job on several hosts each line begins with its host, of several jobs of one step with the number of its job.
     """
     found = find_execution(home, execution)
     if follow and step in found.pipeline.steps:
-        _follow(found, step)
+        _follow(found, step, job)
         return
     started = found.step(step)
-    if not started.log_files:
+    log_files = started.log_files if job is None else _own_job(started, job).log_files
+    if not any(Path(log_file).exists() for log_file in log_files):
         raise UsageError(_no_log(found, started))
-    print_new(started.log_files, {}, sys.stdout.buffer, ended=True)
+    print_new(log_files, {}, sys.stdout.buffer, ended=True)
+
+
+def _own_job(step: StepExecution, number: int) -> ChildExecution:
+    """One of the step's own jobs. Raises UsageError."""
+    jobs = step.last.children if step.last else {}
+    if number not in jobs:
+        which = f"They are numbered from 1 to {len(jobs)}." if jobs else "It has none of its own."
+        raise UsageError(f"Step {step.step!r} has no job {number}. {which}")
+    return jobs[number]
 
 
 def _no_log(execution: PipelineExecution, step: StepExecution) -> str:
+    if step.last and step.last.reused:
+        gone = ", and its log was removed there" if step.log_files else ""
+        return f"Step {step.step!r} has no log: it was not done here; {reuse_words(step.last.reused)}{gone}."
     if step.reason:
         return f"Step {step.step!r} has no log: its job did not start. {step.reason}"
     if step.ended_at is not None:
@@ -91,13 +126,18 @@ def _no_log(execution: PipelineExecution, step: StepExecution) -> str:
     return f"Step {step.step!r} has no log yet: it is {shown_status(step)}. Follow it with `-f`."
 
 
-def _follow(execution: PipelineExecution, name: str) -> None:
-    """Print the logs of a step's attempts, from the last one that started on, until the step or the execution has ended."""
+def _follow(execution: PipelineExecution, name: str, job: int | None) -> None:
+    """Print the logs of a step's attempts, from the last one that started on, until the step or the execution has ended.
+
+    `job`: only that of the step's own jobs, until it has ended.
+    """
     printed: dict[str, int] = {}
     while True:
         step = execution.state.steps.get(name)
-        ended = execution.state.finished or bool(step and step.ended_at is not None)
-        print_new(step.log_files if step else (), printed, sys.stdout.buffer, ended=ended)
+        log_files, ended = _logs_now(step, job)
+        ended = ended or execution.state.finished
+        named = bool(step and step.last and step.last.children) and job is None
+        print_new(log_files, printed, sys.stdout.buffer, ended=ended, named=named)
         if ended:
             return
         if not execution.driven:
@@ -134,11 +174,22 @@ def _print_execution(execution: PipelineExecution) -> None:
     )
     if state.failure_reason:
         click.echo(f"Reason     {state.failure_reason}")
+    if selection := execution.started.selection:
+        click.echo(f"Selected   {', '.join(row['StepName'] for row in selection['SelectedSteps'])}")
     for name, value in execution.started.parameters.items():
         click.echo(f"Parameter  {name} = {value}")
     click.echo("")
     rows = [_step_row(step) for step in all_steps(state, execution.pipeline.steps)]
     table(rows, ("STEP", "STATUS", "ATTEMPT", "STARTED", "TOOK", ""), expendable=("STARTED", "ATTEMPT"))
+    for step in started_steps(state):
+        if step.last and step.last.children:
+            click.echo(f"\nJobs of {step.step}")
+            table([_job_row(job) for job in step.last.own_jobs], ("JOB", "STATUS", "TOOK", "NAME", ""), expendable=("NAME",))
+
+
+def _job_row(job: ChildExecution) -> tuple[str, ...]:
+    took = f"{job.ended_at - job.started_at:.1f} s" if job.ended_at is not None else ""
+    return (f"{job.child:03}", job.status.value, took, job.job_name, job_remark(job))
 
 
 def _step_row(step: StepExecution) -> tuple[str, ...]:

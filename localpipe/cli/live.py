@@ -114,7 +114,7 @@ def _elapsed(step: StepExecution, now: float) -> str:
 def _last_line(step: StepExecution) -> Text:
     """The newest line that a job printed that goes on, with its colours and no other control codes; else a remark."""
     going_on = step.status in BUSY and step.log_files
-    return Text.from_ansi(newest_line(step.log_files) if going_on else remark(step))
+    return Text.from_ansi((going_on and newest_line(step.log_files)) or remark(step))
 
 
 def _fitting(steps: Sequence[StepExecution], count: int) -> Sequence[StepExecution]:

@@ -12,20 +12,28 @@ from localpipe.scheduling.events import (
     AttemptFailed,
     AttemptStarted,
     AttemptStopped,
+    ChildEnded,
+    ChildStarted,
     ExecutionFinished,
     ExecutionStarted,
     JobLaunched,
+    MessageSent,
     RetryRequested,
     RetryScheduled,
+    RoomAwaited,
+    StepReused,
     StepSucceeded,
     StopRequested,
     StopSignalled,
 )
 from localpipe.scheduling.state import apply, fold
+from localpipe.service.own_jobs import job_remark
+from localpipe.service.views import reuse_words
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from localpipe.scheduling.children import ChildExecution
     from localpipe.scheduling.events import Event, Recorded
     from localpipe.scheduling.state import ExecutionState
 
@@ -53,12 +61,21 @@ class PlainProgress:
         """Print the fact, if it is one that a person waits for."""
         self._state = after(self._state, fact)
         step = self._state.steps.get(getattr(fact.event, "step", ""))
-        line = _line(fact.event, fact.at - step.last.started_at if step and step.last else 0.0)
+        if isinstance(fact.event, ChildStarted | ChildEnded):
+            line = _job_line(fact.event, step.last.children[fact.event.child]) if step and step.last else ""
+        else:
+            line = _line(fact.event, fact.at, fact.at - step.last.started_at if step and step.last else 0.0)
         if line and (fact.seq > self._known or isinstance(fact.event, ExecutionStarted)):
             say(f"{time.strftime('%H:%M:%S', time.localtime(fact.at))}  {line}")
 
 
-def _line(event: Event, elapsed: float) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind of fact
+def _job_line(event: ChildStarted | ChildEnded, job: ChildExecution) -> str:
+    """The start or the end of one of a step's own jobs."""
+    told = job.status.value if job.status.ended else "Starting"
+    return f"{event.step}: job {event.child} {told}  {job_remark(job)}".rstrip()
+
+
+def _line(event: Event, at: float, elapsed: float) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind of fact
     match event:
         case ExecutionStarted():
             return f"Pipeline {event.pipeline_name}, execution {event.execution_id}"
@@ -68,6 +85,10 @@ def _line(event: Event, elapsed: float) -> str:  # noqa: C901, PLR0911, PLR0912 
             return f"{event.step}: Starting, attempt {event.attempt}"
         case JobLaunched():
             return f"{event.step}: Executing"
+        case MessageSent():
+            return f"{event.step}: {event.message['status']}, its message lies in {event.queue_url}"
+        case StepReused():
+            return f"{event.step}: Succeeded, {reuse_words(event)}"
         case StepSucceeded(branches_taken=()):
             return f"{event.step}: Succeeded after {elapsed:.1f} s"
         case StepSucceeded():
@@ -75,7 +96,10 @@ def _line(event: Event, elapsed: float) -> str:  # noqa: C901, PLR0911, PLR0912 
         case AttemptFailed():
             return f"{event.step}: Failed after {elapsed:.1f} s. {event.reason}".rstrip()
         case RetryScheduled():
-            return f"{event.step}: another attempt follows by its retry policy"
+            wait_seconds = max(0.0, event.at - at)
+            return f"{event.step}: attempt {event.attempt + 1} follows in {wait_seconds:.4g} s by its retry policy"
+        case RoomAwaited():
+            return f"{event.step}: {event.reason}"
         case StopSignalled():
             return f"{event.step}: Stopping"
         case AttemptStopped():

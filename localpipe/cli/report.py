@@ -11,13 +11,15 @@ from localpipe.cli.fidelity import fidelity_line
 from localpipe.cli.tail import tail
 from localpipe.scheduling.state import StepStatus
 from localpipe.service.attempts import host_files
-from localpipe.service.views import started_steps
+from localpipe.service.own_jobs import summary
+from localpipe.service.retrying import why_no_other
+from localpipe.service.views import reuse_words, started_steps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from localpipe.scheduling.children import ChildExecution
     from localpipe.scheduling.state import StepExecution
-    from localpipe.service.attempts import HostFiles
     from localpipe.service.executions import PipelineExecution
 
 _TAIL_LINES = 15
@@ -40,6 +42,8 @@ def report(execution: PipelineExecution, *, terminal: bool) -> None:
     for step in steps:
         if step.status is StepStatus.FAILED:
             say("\n" + paint(f"Step {step.step} failed: {step.reason or 'no reason given'}", step.status.value))
+            if why := why_no_other(execution.pipeline, step):
+                say(f"  no other attempt:   {why}")
             _failure(execution, step)
     ended = paint(f"{execution.status}.", execution.status)
     say(f"\nPipeline {execution.name.pipeline_name}: {ended} {execution.state.failure_reason}".rstrip())
@@ -68,8 +72,12 @@ def _detail(step: StepExecution) -> str:
         words.append(f"attempt {step.attempt}")
     if step.branches_taken:
         words.append(f"→ {', '.join(step.branches_taken)}")
-    if step.started_at is not None and step.ended_at is not None and step.log_files:
+    if step.last and step.last.reused:
+        words.append(reuse_words(step.last.reused))
+    elif step.started_at is not None and step.ended_at is not None and step.log_files:
         words.append(f"{step.ended_at - step.started_at:.1f} s")
+    if step.last and step.last.children:
+        words.append(summary(step.last.own_jobs))
     return "".join(f"  {word}" for word in words)
 
 
@@ -87,14 +95,18 @@ def _failure(execution: PipelineExecution, step: StepExecution) -> None:
 
     Of several hosts the end of the log is that of the one that failed first, if it is known which.
     """
-    hosts = host_files(execution, step)
+    if step.last and step.last.children:
+        _failed_job(execution, step, step.last.own_jobs)
+        return
+    hosts = host_files(step)
     for host in hosts:
         of_host = "" if len(hosts) == 1 else f" on {host.name}"
         if step.failed_host in {"", host.name}:
-            _end_of_log(host, f"{of_host}, which failed first" if of_host and step.failed_host else of_host)
+            _end_of_log(str(host.log_file), f"{of_host}, which failed first" if of_host and step.failed_host else of_host)
         say(f"  {f'whole log{of_host}:':<19} {host.log_file}")
-        say(f"  working directory:  {host.root_dir}")
-    if hosts:
+        if step.repeat_command and host.root_dir:
+            say(f"  working directory:  {host.root_dir}")
+    if step.repeat_command:
         alone = f"{hosts[0].name} alone, " if len(hosts) > 1 else ""
         which = ("--host", step.failed_host) if alone and step.failed_host else ()
         shell = command_line(execution.home, "shell", execution.name.execution_id, step.step, *which)
@@ -103,9 +115,20 @@ def _failure(execution: PipelineExecution, step: StepExecution) -> None:
         say(f"                      ({alone}without the local S3, which ends with the run; a shell as above has it)")
 
 
-def _end_of_log(host: HostFiles, of_host: str) -> None:
-    """`of_host`: which of several hosts it is."""
-    lines = tail(str(host.log_file), _TAIL_LINES)
-    say(f"  the last lines of its log{of_host}:" if lines else f"  its log{of_host} is empty")
+def _failed_job(execution: PipelineExecution, step: StepExecution, jobs: Sequence[ChildExecution]) -> None:
+    """Of a step with jobs of its own: why the first one failed that did, and where its log is."""
+    failed = next((job for job in jobs if job.reason), jobs[0])
+    say(f"  its job {failed.child}:          {failed.status.value}. {failed.reason}".rstrip())
+    for log_file in failed.log_files:
+        _end_of_log(log_file, "")
+        say(f"  whole log:          {log_file}")
+    others = command_line(execution.home, "logs", execution.name.execution_id, step.step, "--job", "N")
+    say(f"  the other jobs:     {others}")
+
+
+def _end_of_log(log_file: str, of_which: str) -> None:
+    """`of_which`: which of several it is, of hosts or of jobs."""
+    lines = tail(log_file, _TAIL_LINES)
+    say(f"  the last lines of its log{of_which}:" if lines else f"  its log{of_which} is empty")
     for line in lines:
         say(f"  | {line}")

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +25,17 @@ from localpipe.cli.common import (
     print_json,
     say,
 )
+from localpipe.cli.parts import part_from, part_options
+from localpipe.core.faults import FaultKind, parse_fault
+from localpipe.core.functions import function_name
+from localpipe.service.functions import described
 from localpipe.service.graph_views import GRAPH_FORMATS, render_graph
+from localpipe.service.history import past_executions
+from localpipe.service.local_files import with_local_files
+from localpipe.service.parts import asked_part
 from localpipe.service.preflight import Preflight, load_pipeline, make_images, preflight
-from localpipe.settings import RUNNER_CHOICES
+from localpipe.service.views import reuse_words
+from localpipe.settings import CACHE_CHOICES, RUNNER_CHOICES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -67,7 +76,18 @@ class _ScriptCommand(click.Command):
 def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """What a run is given: shared by run and check."""
     for option in (
+        click.option(
+            "--fault",
+            "faults",
+            multiple=True,
+            metavar="STEP=KIND[*N][@SECONDS]",
+            help=f"Trouble that N attempts of a step [1] meet: {', '.join(kind.value for kind in FaultKind)}.",
+        ),
+        click.option(
+            "--max-trials", type=click.IntRange(min=1), metavar="N", help="The most training jobs of a tuning job."
+        ),
         click.option("--max-parallel", type=click.IntRange(min=1), metavar="N", help="MaxParallelExecutionSteps."),
+        click.option("--cache", type=click.Choice(CACHE_CHOICES), help="What answers steps from earlier results [service]."),
         click.option("--runner", type=click.Choice(RUNNER_CHOICES), help="Where jobs run [auto]."),
         click.option("--params-file", metavar="FILE", help="Start parameters as JSON: an object, or Name/Value rows."),
         click.option("-p", "--parameter", "parameters", multiple=True, metavar="Name=Value", help="A start parameter."),
@@ -79,6 +99,7 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command(cls=_ScriptCommand)
 @click.argument("target")
 @_run_options
+@part_options
 @_authoring_options
 @click.option("--detach", is_flag=True, help="Run in the background; print the execution's ARN.")
 @json_option
@@ -86,7 +107,8 @@ def run(target: str, *, detach: bool, as_json: bool, **options: Any) -> int:
     """Run the pipeline that TARGET makes, and end with its status.
 
     TARGET is a pipeline definition (.json) or a script (.py) that makes one with the SageMaker SDK, v2 or v3, unmodified.
-    What follows `--` are the script's own arguments.
+    What follows `--` are the script's own arguments. With --from, --until, --only or --select a part of the pipeline runs;
+    what the steps before it gave in an earlier execution (--source), or values given by --set, stand for them.
 
     Exit status: 0 Succeeded, 1 Failed, 2 refused before anything ran, 3 this machine cannot run it, 130 stopped.
     """
@@ -105,6 +127,7 @@ def run(target: str, *, detach: bool, as_json: bool, **options: Any) -> int:
 @click.command(cls=_ScriptCommand)
 @click.argument("target")
 @_run_options
+@part_options
 @_authoring_options
 @json_option
 def check(target: str, *, as_json: bool, **options: Any) -> None:
@@ -113,12 +136,16 @@ def check(target: str, *, as_json: bool, **options: Any) -> None:
     if as_json:
         print_json(ready.document())
         return
-    steps = len(ready.pipeline.graph.nodes)
+    steps = len(ready.pipeline.graph.nodes) - len(ready.reused)
     counted = "1 step" if steps == 1 else f"{steps} steps"
     where = f"on the {ready.runner_name} runner" if ready.runner_name else "without a runner"
     click.echo(f"Pipeline {ready.pipeline.name}: {counted} can run {where}.")
+    for fact in ready.reused:
+        click.echo(f"  not done again: {fact.step}, {reuse_words(fact)}")
     for name, value in ready.parameters.items():
         click.echo(f"  parameter {name} = {value}")
+    for arn, function in ready.functions.items():
+        click.echo(f"  function {function_name(arn)} = {described(function)}")
     for note in ready.notes:
         click.echo(f"  note: {note}")
 
@@ -140,7 +167,19 @@ def _prepare(target: str, options: Mapping[str, Any]) -> tuple[Home, Preflight]:
     home, authored = _author(target, options)
     given = {**authored.parameters, **parameters_from(options["params_file"], options["parameters"])}
     name = _name(options, authored)
-    return home, preflight(home, authored.definition, name, given, authored.notes, max_parallel=authored.max_parallel)
+    part = asked_part(part_from(options), authored.selection)
+    local = with_local_files(home, authored.definition, given, part, authored.directory)
+    return local.home, preflight(
+        local.home,
+        local.definition,
+        name,
+        local.parameters,
+        (*authored.notes, *local.notes),
+        max_parallel=authored.max_parallel,
+        captured=authored.functions,
+        part=local.part,
+        faults=[parse_fault(text) for text in options["faults"]],
+    )
 
 
 def _name(options: Mapping[str, Any], authored: AuthoredDefinition) -> str:
@@ -152,7 +191,7 @@ def _author(
     target: str, options: Mapping[str, Any], opens: Callable[..., Home] = open_home
 ) -> tuple[Home, AuthoredDefinition]:
     path = Path(target)
-    flags = {name: options.get(name) for name in ("home", "runner", "max_parallel", "python")}
+    flags = {name: options.get(name) for name in ("home", "runner", "cache", "max_parallel", "max_trials", "python")}
     home = opens(flags, path.parent)
     python = home.settings.python
     authored = load_target(
@@ -167,6 +206,7 @@ def _author(
             arguments=pairs(options["arguments"], "Argument"),
             script_arguments=options["script_arguments"],
         ),
+        history=partial(past_executions, home),
     )
     return home, authored
 

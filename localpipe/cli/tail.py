@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from localpipe.service.host_logs import name_of_log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,11 +16,11 @@ _TAIL_BYTES = 4096
 def newest_line(log_files: Sequence[str]) -> str:
     """The last line, that is not blank, of the log that was written to last; empty if there is none yet.
 
-    Of several hosts it begins with its host.
+    Of several logs it begins with the name of its own.
     """
     for log_file in sorted(log_files, key=_written_at, reverse=True):
         for line in tail(log_file, 1):
-            return line if len(log_files) == 1 else f"{Path(log_file).stem} | {line}"
+            return line if len(log_files) == 1 else f"{name_of_log(log_file)} | {line}"
     return ""
 
 

@@ -29,7 +29,7 @@ class Circumstances:
     `images`: image URI → what stood for it, in a sentence; empty for the very image. `mounts`: local directories shown as
     S3 prefixes. `limits_kept`: whether jobs on an instance type were held to its processors and memory; `limits_refused`:
     whether they were to be, by `[instances] enforce`, on a runner that cannot. `one_user`: whether the runner gives a
-    job but one.
+    job but one. `max_trials`: the most training jobs that a tuning job had, None where it had as many as it asked for.
     """
 
     images: Mapping[str, str] = field(default_factory=dict)
@@ -37,6 +37,7 @@ class Circumstances:
     limits_kept: Callable[[str], bool] = lambda _instance_type: False
     limits_refused: bool = False
     one_user: bool = False
+    max_trials: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ class JobKind(str, Enum):
 
     PROCESSING = "processing"
     TRAINING = "training"
+    TRANSFORM = "transform"
 
 
 class InputMode(str, Enum):
@@ -48,7 +49,8 @@ class JobEnd(str, Enum):
 
     REFUSED means that it never started (missing input or image, engine trouble), LOST that it ran and the engine could not
     say how it ended, CUT_OFF that it was ended since an input could not be streamed on, UNPUBLISHED that what it wrote could
-    not be brought to S3; `JobResult.detail` says why.
+    not be brought to S3, UNPROVISIONED that it was created and never got an instance; `JobResult.detail` says why.
+    INTERRUPTED is the end of one run of a spot job, which is started again: no job ends so.
     """
 
     COMPLETED = "Completed"
@@ -59,6 +61,8 @@ class JobEnd(str, Enum):
     LOST = "Lost"
     CUT_OFF = "CutOff"
     UNPUBLISHED = "Unpublished"
+    UNPROVISIONED = "Unprovisioned"
+    INTERRUPTED = "Interrupted"
 
 
 class OutputForm(str, Enum):
@@ -73,6 +77,7 @@ class Channel:
     """Objects of S3 that appear in a container directory. `path` is the JSON path of the request member.
 
     Key to file: containers.md 1.6. A URI that names one object gives `container_dir/<basename>`.
+    `unpacks` (FAST_FILE only): the URI names a tar.gz, whose members are what appears (a model). Follows: containers.md 3.1.
     `sharded`: each host gets its share of the objects. `hosts`: names of those that get the channel, None for all.
     PIPE: the objects come through FIFOs `<container_dir>_<epoch>`; only there count `gunzip` (objects are decompressed),
     `record_io` (each object becomes a record), `shuffle_seed` (the order differs in each epoch; None: it does not) and
@@ -84,6 +89,7 @@ class Channel:
     container_dir: PurePosixPath
     mode: InputMode = InputMode.FILE
     data_type: DataType = DataType.S3_PREFIX
+    unpacks: bool = False
     attribute_names: tuple[str, ...] = ()
     sharded: bool = False
     hosts: frozenset[str] | None = None
@@ -164,7 +170,9 @@ class JobSpec:
     `mount_roots` are the container directories that hide what the image ships there; channels and outputs outside of them
     are mounted one by one.
     `failure_file`, `message_file`: read after the end into `JobResult.failure`, `.exit_message`.
-    `restarts`: how often the job is started again, under the same name, when the engine loses it (RetryStrategy).
+    `restarts`: how often the job is started again, under the same name, when the engine loses it (RetryStrategy). `spot`: it
+    uses managed spot training, so it is started again whenever it is interrupted.
+    `port`: where it serves, to be reached from this machine even if it is isolated; None: it serves nobody.
     """
 
     kind: JobKind
@@ -184,6 +192,8 @@ class JobSpec:
     failure_file: PurePosixPath | None = None
     message_file: PurePosixPath | None = None
     restarts: int = 0
+    spot: bool = False
+    port: int | None = None
     job_name: str = field(compare=False)
     job_arn: str = field(compare=False)
 
@@ -240,6 +250,7 @@ class StagedJob:
     """All a runner needs. `attempt_dir` is the attempt's own directory on the host; a runner may keep files there.
 
     `environment` is what all hosts have: the request's, the service's and, unless isolated, the endpoint's.
+    `port`: see `JobSpec.port`; its host has a network of its own, so that the port is its own too.
     """
 
     key: AttemptKey
@@ -251,6 +262,7 @@ class StagedJob:
     hosts: tuple[StagedHost, ...]
     network_isolated: bool
     attempt_dir: Path
+    port: int | None = None
 
     def environment_of(self, host: StagedHost) -> Mapping[str, str]:
         """The whole environment of one of its hosts."""
@@ -272,6 +284,18 @@ class JobExit:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Restart:
+    """A job was started again under its name, at `at`, when its run before had ended at `ended_at` (epoch seconds).
+
+    `interrupted`: that run was interrupted, as spot instances are; else the engine had lost it.
+    """
+
+    ended_at: float
+    at: float
+    interrupted: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class MetricDatum:
     """The last value of a metric, a finite number. `at`: epoch seconds."""
 
@@ -287,7 +311,7 @@ class JobResult:
     `failure`: text of the failure file, None if there is none. `exit_message`: first kilobyte of the message file, None if
     there is none or, `message_undecodable`, if it is not UTF-8. `property_files`: name → text of each declared file that
     exists. `detail`: why a job was REFUSED, or what is known of why it failed. `exception_type`: the RetryPolicies
-    name that a REFUSED job counts as, or None. `restarted_at`: when it was started again after the engine had lost it.
+    name that a REFUSED job counts as, or None. `restarts`: when it was started again, oldest first.
     `failed_host`: name of the host that failed first, empty unless one did.
     """
 
@@ -304,5 +328,5 @@ class JobResult:
     property_files: Mapping[str, str] = field(default_factory=dict)
     detail: str = ""
     exception_type: str | None = None
-    restarted_at: tuple[float, ...] = ()
+    restarts: tuple[Restart, ...] = ()
     failed_host: str = ""

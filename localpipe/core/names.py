@@ -13,8 +13,13 @@ _RESERVED_BEGINNINGS = ("xn--", "sthree-", "amzn-s3-demo-")
 _RESERVED_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 _TOKEN_ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"  # noqa: S105 - letters of a job name
 _TOKEN_LENGTH = 10
-_JOB_NAME_LIMIT = 63
 _STEP_PART_LIMIT = 20
+_SHORT_STEP_PART_LIMIT = 7
+JOB_NAME_LIMIT = 63
+TUNING_JOB_NAME_LIMIT = 32
+
+LOCAL_FILES = "localpipe-files"
+"""The bucket that shows local files where a pipeline names them: the key is their path. See docs/decisions."""
 
 
 @dataclass(frozen=True, order=True)
@@ -122,18 +127,21 @@ class AttemptKey:
         return f"{job}step {self.step!r}, attempt {self.attempt} of execution {self.execution_id}"
 
 
-def job_name(key: AttemptKey, prefix: str | None = None) -> str:
+def job_name(key: AttemptKey, prefix: str | None = None, limit: int = JOB_NAME_LIMIT) -> str:
     """The name of the job that an attempt starts; the same attempt always gets the same name.
 
     `prefix` is the job name left in the step's arguments (`use_custom_job_prefix`), or None. The prefix is cut, not the
-    rest, to keep within 63 characters; hyphens at its end are not doubled.
+    rest, to keep within `limit` characters; hyphens at its end are not doubled. Where there is no room for the usual form
+    (tuning jobs), the name begins with the execution.
     Follows: service.md section 1.5.
     """
     token = attempt_token(key)
+    if prefix is None and limit < JOB_NAME_LIMIT:
+        return f"{key.execution_id}-{key.step[:_SHORT_STEP_PART_LIMIT]}-{token}".replace("_", "-")
     if prefix is None:
         return f"pipelines-{key.execution_id}-{key.step[:_STEP_PART_LIMIT]}-{token}".replace("_", "-")
     rest = f"-{key.execution_id}-{token}-{key.attempt - 1}"
-    return f"{prefix[: _JOB_NAME_LIMIT - len(rest)].rstrip('-')}{rest}"
+    return f"{prefix[: limit - len(rest)].rstrip('-')}{rest}"
 
 
 def attempt_token(key: AttemptKey) -> str:

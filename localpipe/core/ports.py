@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from localpipe.core import JSON
+    from localpipe.core.functions import FunctionExit
     from localpipe.core.jobspec import JobExit, StagedJob
     from localpipe.core.names import AttemptKey, S3Uri
-    from localpipe.core.work import CreatedResource, CreateResource
+    from localpipe.core.work import CallFunction, CreatedResource, CreateResource
 
 
 class Clock(Protocol):
@@ -41,7 +42,8 @@ class ImageStatus:
 
     `local`: the local image or environment, None where there is none; then `reason` says why and `remedy` is the command
     that helps. `python`: its Python (`3.11`), empty where the runner does not know. `notes`: what differs from the image
-    that was asked for (another framework version, ...). `kind`: what `local` is, in words, where that is no image.
+    that was asked for (another framework version, ...). `kind`: what `local` is, in words, where that is no image. `digest`:
+    what tells it from other images that have had its name; empty where the name does.
     """
 
     image_uri: str
@@ -51,6 +53,7 @@ class ImageStatus:
     python: str = ""
     notes: tuple[str, ...] = ()
     kind: str = ""
+    digest: str = ""
 
 
 class Running(Protocol):
@@ -303,6 +306,45 @@ class ObjectStore(Protocol):
 
     def scratch_dir(self) -> Path:
         """A directory on the store's file system for files that are to be put with `move`; swept after a day."""
+        ...
+
+
+class RunningFunction(Protocol):
+    """A Lambda function that is being called. Any thread may call `kill`."""
+
+    def wait(self) -> FunctionExit:
+        """Block until it has ended; at its time limit it is ended."""
+        ...
+
+    def kill(self) -> None:
+        """End it, and all that it has started, at once."""
+        ...
+
+
+class FunctionHost(Protocol):
+    """Calls the Lambda functions of an execution."""
+
+    def log_file(self, key: AttemptKey) -> Path:
+        """Where what a call prints goes."""
+        ...
+
+    def start(self, key: AttemptKey, call: CallFunction) -> RunningFunction:
+        """Begin a call. Raises JobFailed for a function that is not there, OSError where its process cannot be started."""
+        ...
+
+
+class QueueHost(Protocol):
+    """Takes the messages of Callback steps to the commands that serve their queues."""
+
+    def log_files(self, key: AttemptKey, queue_url: str) -> tuple[Path, ...]:
+        """Where what the command of a queue prints about an attempt goes; empty where no command serves the queue."""
+        ...
+
+    def deliver(self, key: AttemptKey, queue_url: str, message: JSON) -> None:
+        """Begin the command, if there is one; that it cannot be begun, or fails, is told in its log.
+
+        A message may be delivered twice, as by a queue of the service: after a crash it is delivered again.
+        """
         ...
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from localpipe.core.functions import FunctionExit
 from localpipe.core.jobspec import JobResult, JobSpec, PropertyFileSpec
+from localpipe.core.tuning import TuningResult, TuningSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from localpipe.core import JSON
     from localpipe.core.names import ExecutionName, Identity
+    from localpipe.core.transform import TransformSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,11 +84,36 @@ class RunJob:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunTransform:
+    """Have the containers of a registered model transform objects.
+
+    Answered with a `JobResult`, whose `detail` is the FailureReason of a job that failed.
+    """
+
+    spec: TransformSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunTuning:
+    """Run training jobs, each with parameters chosen by what came of those before. Answered with a `TuningResult`."""
+
+    spec: TuningSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """The step of a pipeline execution that made a resource."""
+
+    execution_arn: str
+    step: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class CreateResource:
     """Keep a resource in the registry of the home. `kind` is `Model` or `ModelPackage`, `request` the Create request.
 
     Done once per `token` however often it is asked (a resumed run asks again). `identity` gives the ARN its account and
-    region. Answered with a `CreatedResource`.
+    region. `origin` None: no pipeline asks for it. Answered with a `CreatedResource`.
     """
 
     kind: str
@@ -93,6 +121,7 @@ class CreateResource:
     request: JSON
     token: str
     identity: Identity
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,14 +132,47 @@ class CreatedResource:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CallFunction:
+    """Call the Lambda function of this ARN with an event. Answered with a `FunctionResult`."""
+
+    arn: str
+    event: JSON
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionResult:
+    """How the call ended. `stopped`: the step was told to stop meanwhile, which a function is not told."""
+
+    exit: FunctionExit
+    stopped: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendMessage:
+    """Send a message with a token to the queue of this URL. Answered, by whoever has the token, with a `CallbackAnswer`."""
+
+    queue_url: str
+    arguments: JSON
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallbackAnswer:
+    """What the answer to a message says: the outputs, or (`failure` not None) why the step fails."""
+
+    token: str
+    outputs: Mapping[str, JSON] = field(default_factory=dict)
+    failure: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Immediate:
     """Nothing to perform: the outcome is known already."""
 
     outcome: Outcome
 
 
-Work: TypeAlias = RunJob | CreateResource | Immediate
-WorkResult: TypeAlias = JobResult | CreatedResource
+Work: TypeAlias = RunJob | RunTuning | RunTransform | CreateResource | CallFunction | SendMessage | Immediate
+WorkResult: TypeAlias = JobResult | TuningResult | CreatedResource | FunctionResult | CallbackAnswer
 
 
 def create_refused(operation: str, detail: str) -> str:

@@ -1,6 +1,6 @@
 """What localpipe takes although SageMaker may not: said before the run, never refused.
 
-Follows: service.md sections 3 (Branch rules) and 13 (no. 6 and 7).
+Follows: service.md sections 3 (Branch rules), 6 and 13 (no. 6 and 7).
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ def doubts(definition: PipelineDefinition, step_types: Mapping[str, StepKind], m
         yield from _nested(step, step_types)
         yield from _waiting_for_branches(step, scope)
         yield from _uncast(step, scope)
+        yield from _ageless(step)
 
 
 def _nested(step: StepDefinition, step_types: Mapping[str, StepKind]) -> Iterator[str]:
@@ -59,6 +60,15 @@ def _uncast(step: StepDefinition, scope: Scope) -> Iterator[str]:
                 f"Step {step.name!r}: {name} takes text, but {_listed(uncast)} refers to a number or boolean, "
                 "which SageMaker may refuse. In the SDK, `.to_string()` casts it."
             )
+
+
+def _ageless(step: StepDefinition) -> Iterator[str]:
+    """Follows: service.md section 6, `ExpireAfter` grammar."""
+    if step.cache and step.cache.enabled and step.cache.expire_after is None:
+        yield (
+            f"Step {step.name!r}: its CacheConfig has no ExpireAfter, which SageMaker's guide demands. A result of any age "
+            "stands for it here."
+        )
 
 
 def _listed(names: Iterable[str]) -> str:

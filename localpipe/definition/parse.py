@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from localpipe.core.jobspec import PropertyFileSpec
 from localpipe.definition.document import read_document
+from localpipe.definition.durations import duration_seconds
 from localpipe.definition.expression_forms import check_scalar
 from localpipe.definition.model import CacheConfig, Dependency, Parameter, PipelineDefinition, RetryPolicy, StepDefinition
 from localpipe.definition.reader import Reader
@@ -76,10 +77,6 @@ _LONGEST_INTERVAL_SECONDS = 43200
 _MOST_ATTEMPTS = 20
 _DEFAULT_ATTEMPTS = 5
 _LONGEST_EXPIRE_MINUTES = 14400
-_DURATION = re.compile(
-    r"P?(?=.)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?",
-    re.IGNORECASE | re.ASCII,
-)
 
 
 def read_definition(source: str | bytes | Mapping[str, JSON]) -> tuple[PipelineDefinition, list[Problem]]:
@@ -181,7 +178,7 @@ def _cache(step: Reader) -> CacheConfig | None:
     reader = Reader(step.members["CacheConfig"], member(step.path, "CacheConfig"), step.problems, "CacheConfig")
     reader.only("Enabled", "ExpireAfter")
     enabled, expire_after = reader.boolean("Enabled") or False, reader.text("ExpireAfter")
-    if enabled and expire_after is not None and not _DURATION.fullmatch(expire_after):
+    if enabled and expire_after is not None and duration_seconds(expire_after) is None:
         remedy = "Write an ISO 8601 duration such as P30D or PT1H."
         reader.report(f"{shown(expire_after)} is no duration.", remedy, at="ExpireAfter")
     return CacheConfig(enabled=enabled, expire_after=expire_after)

@@ -34,6 +34,10 @@ _PART = re.compile(
 )
 
 
+OUTPUTS = "OutputParameters"
+"""The member of the properties that has what a step itself declares. Follows: service.md section 2.1."""
+
+
 class Bracketed(str):
     """A name that was written in brackets, `['train']`; otherwise the same as the plain name."""
 
@@ -83,6 +87,37 @@ def follow(document: JSON, path: PropertyPath) -> JSON:
             raise LookupError(f"{place} has no {_described(part)}. {_present(document, part)}".rstrip())
         document = inner
     return document
+
+
+def with_value(document: JSON, path: PropertyPath, value: JSON, shape_name: str | None, model: ServiceModel) -> JSON:
+    """The document with a value at a path that `check_property_path` takes; what leads there is made where it is not there.
+
+    `shape_name`: of the document, None where the model knows none. Raises LookupError for an index beyond the end of a list.
+    """
+    if not path:
+        return value
+    part, rest = path[0], path[1:]
+    shape = model["shapes"][shape_name] if shape_name else {"type": "map", "value": None}
+    inner = _inner_shape(shape, part, model["shapes"])
+    if shape["type"] != "list":
+        members: dict[str | int, JSON] = document or {}
+        return {**members, part: with_value(members.get(part), rest, value, inner, model)}
+    elements = list(document or ())
+    at = _place(elements, part)
+    if at == len(elements):
+        named = next((name for name in NAME_MEMBERS if name in model["shapes"][inner].get("members", ())), None)
+        elements.append({named: part} if named and isinstance(part, str) else None)
+    elements[at] = with_value(elements[at], rest, value, inner, model)
+    return elements
+
+
+def _place(elements: Sequence[JSON], part: str | int) -> int:
+    """The index of an element, or the one behind the last for one that is not there."""
+    if isinstance(part, str):
+        return next((index for index, inner in enumerate(elements) if part in element_names([inner])), len(elements))
+    if part > len(elements):
+        raise LookupError(f"there are only {len(elements)} elements before [{part}].")
+    return part
 
 
 def _child(document: JSON, part: str | int) -> JSON:
@@ -184,6 +219,24 @@ def check_property_path(
             return f"{before!r} has no {_described(part)}. {_instead(shapes[shape_name], part, shapes)}".rstrip()
         shape_name = inner
     return None
+
+
+def undeclared_output(declared: Iterable[str] | None, path: PropertyPath) -> str | None:
+    """What is wrong with a path into OutputParameters; None if nothing, or if it leads elsewhere.
+
+    `declared`: names of the outputs that the step declares, None for a step that has none. Follows: service.md section 11.1.
+    """
+    if declared is None or path[0] != OUTPUTS:
+        return None
+    match path[1:]:
+        case (str(name),) if name in declared:
+            return None
+        case (str(name), *_) if name in declared:
+            return f"output {str(name)!r} is a single value: nothing of it can be named."
+        case (str(name), *_):
+            return f"it declares no output {str(name)!r}. {did_you_mean(name, declared)}".rstrip()
+        case _:
+            return f"{OUTPUTS} needs the name of an output: {OUTPUTS}['NAME']."
 
 
 def not_a_scalar(shape_name: str | None, path: PropertyPath, model: ServiceModel) -> str | None:

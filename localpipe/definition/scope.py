@@ -19,7 +19,14 @@ from localpipe.definition.expressions import (
     PropertyReference,
     parse_reference,
 )
-from localpipe.definition.property_paths import check_property_path, missing_element, not_a_scalar, property_shape
+from localpipe.definition.property_paths import (
+    OUTPUTS,
+    check_property_path,
+    missing_element,
+    not_a_scalar,
+    property_shape,
+    undeclared_output,
+)
 from localpipe.definition.requests import static_type
 from localpipe.definition.wording import did_you_mean
 from localpipe.errors import Problem
@@ -76,7 +83,12 @@ class Scope:
     def _property_type(self, step_name: str, properties: PropertyPath) -> str | None:
         step = self.steps.get(step_name)
         kind = self.step_types.get(step.type) if step else None
-        if kind is None or kind.properties_shape is None:
+        if step is None or kind is None:
+            return None
+        outputs = kind.output_types(step)
+        if outputs is not None and properties[0] == OUTPUTS:
+            return outputs.get(str(properties[-1]))
+        if kind.properties_shape is None:
             return None
         shape_name = property_shape(kind.properties_shape, properties, self.model)
         return static_type(self.model["shapes"][shape_name]) if shape_name else None
@@ -90,11 +102,16 @@ class Scope:
                     yield Problem(path, f"there is no parameter {name!r}.", remedy)
             case ExecutionReference(variable=variable, path=path):
                 yield from self._check_variable(variable, path, step)
+            case PropertyReference() | PropertyFileReference():
+                yield from self.check_target(reference.step, reference.path, step)
+                yield from self.check_named(reference)
+
+    def check_named(self, reference: PropertyReference | PropertyFileReference) -> Iterator[Problem]:
+        """Problems of what a reference to a step of the definition names in it, wherever the reference stands."""
+        match reference:
             case PropertyReference(step=target, properties=properties, path=path):
-                yield from self.check_target(target, path, step)
                 yield from self._check_property(target, properties, path)
             case PropertyFileReference(step=target, property_file=name, path=path):
-                yield from self.check_target(target, path, step)
                 yield from self._check_property_file(target, name, path)
 
     def _check_variable(self, variable: str, path: str, step: StepDefinition | None) -> Iterator[Problem]:
@@ -128,6 +145,7 @@ class Scope:
         if step is None or kind is None or not kind.can_be_depended_on:
             return
         wrong = check_property_path(kind.properties_shape, properties, self.model, kind.extra_properties)
+        wrong = wrong or undeclared_output(kind.output_types(step), properties)
         wrong = wrong or missing_element(kind.properties_shape, properties, step.arguments, self.model)
         wrong = wrong or not_a_scalar(kind.properties_shape, properties, self.model)
         if wrong:

@@ -51,6 +51,10 @@ class StepKind(Protocol):
         """The part of Arguments whose expressions are the step's own: a Condition leaves out its branches."""
         ...
 
+    def output_types(self, step: StepDefinition) -> Mapping[str, str] | None:
+        """The OutputParameters that it declares, name → type; None for a type that has none. Never raises."""
+        ...
+
     def output_names(self, step: StepDefinition) -> Collection[str] | None:
         """The outputs that property files may be in; None where the definition does not tell all. Never raises."""
         ...

@@ -38,16 +38,21 @@ class MadeAhead:
 
 
 class WorkAhead:
-    """The containers made ahead and not taken yet. Any thread may call it. What is never taken, a sweep removes."""
+    """The containers made ahead and not taken yet. Any thread may call it. What is never taken, a sweep removes.
+
+    Mutable: `has_begun` tells whether any were ever asked for.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._lock = threading.Lock()
+        self.has_begun = False
         self._made: dict[AttemptKey, Future[MadeAhead | None]] = {}
 
     def begin(self, attempt: Attempt, submit: Callable[..., Future[MadeAhead | None]]) -> None:
         """Have an attempt's containers made by a thread of `submit`; once, however often it is asked."""
         with self._lock:
+            self.has_begun = True
             if attempt.key not in self._made:
                 self._made[attempt.key] = submit(self._make, attempt)
 

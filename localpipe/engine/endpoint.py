@@ -49,13 +49,16 @@ class JobEndpoint:
         self._server: Serving | None = None
         self._secret = ""
 
-    def environment(self) -> Mapping[str, str]:
-        """The variables that lead boto3 and the AWS toolkits in a job to the local S3. Follows: containers.md 2.7."""
+    def environment(self, url_host: str = "") -> Mapping[str, str]:
+        """The variables that lead boto3 and the AWS toolkits in a job to the local S3. Follows: containers.md 2.7.
+
+        `url_host`: this machine as the reader knows it, empty for a job.
+        """
         with self._lock:
             if self._server is None:
                 self._start()
             assert self._server is not None  # noqa: S101 - set by _start
-            url = f"http://{self._url_host}:{self._server.port}"
+            url = f"http://{url_host or self._url_host}:{self._server.port}"
         return {
             "AWS_ENDPOINT_URL": url,
             "S3_ENDPOINT_URL": url,

@@ -8,24 +8,27 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from localpipe.core.jobspec import JobEnd, JobExit, JobResult
+from localpipe.core.jobspec import JobEnd, JobExit, JobResult, Restart
+from localpipe.core.room import ONE_JOB
+from localpipe.engine.ending import Attended, end_of, lost_result, refused_result, result_of, wait_for_end
+from localpipe.engine.faults import Patience, patience
 from localpipe.engine.signals import Signals
-from localpipe.errors import JOB_INTERNAL_ERROR, InvalidTransition, JobFailed, LocalpipeError, RunnerUnavailable
-from localpipe.staging import Collected
+from localpipe.errors import InvalidTransition, LocalpipeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from localpipe.core.faults import Fault
     from localpipe.core.jobspec import JobSpec, StagedJob
     from localpipe.core.names import AttemptKey
     from localpipe.core.ports import Clock, Prepared, Runner, Running
+    from localpipe.core.room import Size
     from localpipe.engine.ahead import MadeAhead
     from localpipe.engine.slots import Slots, Ticket
     from localpipe.staging import Serving, Stager
 
-_SERVICE_FAULT = "Step.SERVICE_FAULT"
 _log = logging.getLogger(__name__)
 
 
@@ -34,7 +37,8 @@ class JobContext:
     """What the jobs of an execution share. `at_disk` is held while a job is staged and while its outputs are collected.
 
     A job has one of the `slots` from its start until its end is seen; it waits for one when it is prepared. Jobs that a
-    killed localpipe left have theirs even beyond the limit. `made_ahead` gives, once, what was made ahead for an attempt.
+    killed localpipe left have theirs even beyond the limit. `size` says how much room a job takes. `made_ahead` gives, once,
+    what was made ahead for an attempt.
     """
 
     runner: Runner
@@ -44,16 +48,7 @@ class JobContext:
     grace_seconds: float
     at_disk: AbstractContextManager[object]
     made_ahead: Callable[[AttemptKey], MadeAhead | None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Attended:
-    """How a started job ended, before anything is published. Times are epoch seconds."""
-
-    end: JobEnd
-    exit: JobExit
-    started_at: float
-    ended_at: float
+    size: Callable[[JobSpec], Size] = lambda spec: ONE_JOB  # noqa: ARG005 - where nothing but the number of jobs counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,20 +60,27 @@ class Launch:
     found: bool
 
 
+def _told_already(news: object) -> None:
+    """Nobody waits for it: it stands in the journal."""
+
+
 class JobRun:
     """A job of one attempt. One worker thread calls `run`; any thread may call `stop`; `clean` comes last.
 
-    Mutable: holds the containers, their place and whether they were told to stop. `_lock` guards all of it.
+    `fault`: what happens to it while it runs; nothing does to a job that a killed localpipe left.
+    Mutable: holds the containers, their place and whether they were told to stop, guarded by `_lock`; and, for the thread
+    that runs it, how often it was started again.
     """
 
-    def __init__(self, spec: JobSpec, key: AttemptKey, context: JobContext) -> None:
-        self._spec, self._key, self._context = spec, key, context
+    def __init__(self, spec: JobSpec, key: AttemptKey, context: JobContext, fault: Fault | None = None) -> None:
+        self._spec, self._key, self._context, self._fault = spec, key, context, fault
         self._lock = threading.Lock()
         self._prepared: Prepared | None = None
         self._running: Running | None = None
         self._place: Ticket | None = None
         self._signals: Signals | None = None
         self._stop_signal: signal.Signals | None = None
+        self._restarts: tuple[Restart, ...] = ()
 
     def run(
         self,
@@ -88,12 +90,14 @@ class JobRun:
         created_at: float,
         reattach: bool,
         launched_at: float | None,
+        waits: Callable[[str], None] = _told_already,
     ) -> JobResult:
         """Run the job to its end and publish its outputs. Never raises for what is the job's or the machine's fault.
 
-        `environment` gives the whole environment; `launched` is called once the containers run. `reattach`: look for
-        containers that a killed localpipe left, running since `launched_at`; one that fails then, or that nobody can go on
-        serving, is run anew, since an interruption of localpipe never counts against a job.
+        `environment` gives the whole environment; `launched` is called once the containers run, `waits` before that, with
+        what there is too little of, if the job has to wait for room. `reattach`: look for containers that a killed localpipe
+        left, running since `launched_at`; one that fails then, or that nobody can go on serving, is run anew, since an
+        interruption of localpipe never counts against a job.
         """
         try:
             if reattach and (running := self._context.runner.find(self._key)):
@@ -101,11 +105,11 @@ class JobRun:
                 if result:
                     return self._restarted(result, environment)
             self._remove_earlier()
-            return self._restarted(self._once(environment, launched, created_at), environment)
+            return self._restarted(self._once(environment, launched, waits, created_at), environment)
         except InvalidTransition:
             raise
         except (LocalpipeError, OSError) as error:
-            return self._refused(error, created_at)
+            return refused_result(error, created_at, self._context.clock.now())
         finally:
             self._give_place_back()
 
@@ -131,38 +135,53 @@ class JobRun:
             running.remove()
 
     def _once(
-        self, environment: Callable[[], Mapping[str, str]], launched: Callable[[Launch], None], created_at: float
+        self,
+        environment: Callable[[], Mapping[str, str]],
+        launched: Callable[[Launch], None],
+        waits: Callable[[str], None],
+        created_at: float,
     ) -> JobResult:
         made = self._context.made_ahead(self._key)  # first: while it is made its directories must not be made anew
         staged = self._stage(environment, anew=True)
         attended = None
         with self._serving(staged) as serving:
-            if started := self._start(staged, made):
+            if started := self._start(staged, made, waits):
                 launched(self._launch(staged, found=False))
-                attended = self._attend(started)
+                attended = self._attend(started, self._patience())
         if attended:
-            return self._result(attended, staged, serving, created_at)
+            return result_of(attended, self._spec, staged, serving, self._context, created_at=created_at)
         if trouble := serving.trouble():
             raise trouble
         return JobResult(end=JobEnd.STOPPED, created_at=created_at, ended_at=self._context.clock.now())
 
     def _restarted(self, result: JobResult, environment: Callable[[], Mapping[str, str]]) -> JobResult:
-        """The result of the first run that the engine does not lose, or of the last one that the job is allowed.
+        """The result of the first run that is neither interrupted nor lost, or of the last one that the job is allowed.
 
-        The pipeline does not see it: it is one job of one attempt. Follows: containers.md 2.14, RetryStrategy.
+        The pipeline does not see it: it is one job of one attempt. Follows: containers.md 2.14, Spot and RetryStrategy.
         """
-        started_at, restarted_at = result.started_at, result.restarted_at
-        while result.end is JobEnd.LOST and len(restarted_at) < self._spec.restarts and not self._is_stopped():
+        while self._starts_again(result):
+            ended, interrupted = result, result.end is JobEnd.INTERRUPTED
             try:
                 self.clean()
                 self._give_place_back()
-                restarted_at = (*restarted_at, self._context.clock.now())
-                result = self._once(environment, _already_told, result.created_at)
+                now = self._context.clock.now()
+                self._restarts += (Restart(ended_at=result.ended_at, at=now, interrupted=interrupted),)
+                result = self._once(environment, _told_already, _told_already, result.created_at)
             except (LocalpipeError, OSError) as error:
                 _log.warning("%s: it cannot be started again: %s", self._key, error)
-                return result
-            result = replace(result, started_at=started_at, restarted_at=restarted_at)
-        return result
+                return lost_result(ended, error) if interrupted else ended
+            result = replace(result, started_at=ended.started_at, restarts=self._restarts)
+        return replace(result, end=JobEnd.STOPPED) if result.end is JobEnd.INTERRUPTED else result
+
+    def _starts_again(self, result: JobResult) -> bool:
+        lost = sum(not restart.interrupted for restart in self._restarts)
+        again = result.end is JobEnd.INTERRUPTED or (result.end is JobEnd.LOST and lost < self._spec.restarts)
+        return again and not self._is_stopped()
+
+    def _patience(self) -> Patience:
+        """How long the next run of the job may last."""
+        interruptions = sum(restart.interrupted for restart in self._restarts)
+        return patience(self._spec.max_runtime_seconds, self._fault, interruptions)
 
     def _taken_up(
         self,
@@ -178,15 +197,15 @@ class JobRun:
             running.remove()
             return None
         with self._lock:
-            self._place = self._context.slots.take()
+            self._place = self._context.slots.take(self._context.size(self._spec))
         staged = self._stage(environment, anew=False)
         with self._serving(staged) as serving:
             launched(self._launch(staged, found=True))
-            attended = self._attend(running, launched_at)
+            attended = self._attend(running, Patience(self._spec.max_runtime_seconds), launched_at)
         if attended.end is JobEnd.FAILED:
             self.clean()  # it may have failed only because nobody served its S3 for a while
             return None
-        return self._result(attended, staged, serving, created_at)
+        return result_of(attended, self._spec, staged, serving, self._context, created_at=created_at)
 
     def _remove_earlier(self) -> None:
         """Remove what earlier attempts of this step left: a job that was lost may run on."""
@@ -212,11 +231,11 @@ class JobRun:
         repeat_command = self._context.runner.repeat_command(staged)
         return Launch(log_files=_log_files(staged), repeat_command=repeat_command, found=found)
 
-    def _start(self, staged: StagedJob, made: MadeAhead | None) -> Running | None:
+    def _start(self, staged: StagedJob, made: MadeAhead | None, waits: Callable[[str], None]) -> Running | None:
         """Start the job; None if it was told to stop before it ran, also while it waited for a slot."""
         prepared = self._prepare(staged, made)
         try:
-            if self._wait_for_place(prepared):
+            if self._wait_for_place(prepared, waits):
                 return self._started(prepared)
         except (LocalpipeError, OSError):
             if not self._is_stopped():  # else it was taken back while it started
@@ -234,13 +253,15 @@ class JobRun:
         self._context.runner.ensure_image(self._spec.image_uri)
         return self._context.runner.prepare(staged)
 
-    def _wait_for_place(self, prepared: Prepared) -> bool:
+    def _wait_for_place(self, prepared: Prepared, waits: Callable[[str], None]) -> bool:
         """Block until it is the job's turn; False if it was told to stop before."""
         with self._lock:
             self._prepared = prepared
             if self._stop_signal is not None:
                 return False
-            self._place = place = self._context.slots.ask()
+            self._place = place = self._context.slots.ask(self._context.size(self._spec))
+        if place.lacking:
+            waits(place.lacking)
         return place.wait()
 
     def _give_place_back(self) -> None:
@@ -269,7 +290,7 @@ class JobRun:
         with self._lock:
             return self._stop_signal is not None
 
-    def _attend(self, running: Running, launched_at: float | None = None) -> _Attended:
+    def _attend(self, running: Running, patience: Patience, launched_at: float | None = None) -> Attended:
         """Wait for the end of a started job, passing on what it is told meanwhile."""
         started_at = self._context.clock.now() if launched_at is None else launched_at
         signals = Signals(self._key, running, self._context.grace_seconds)
@@ -278,22 +299,22 @@ class JobRun:
         try:
             if stop_signal:
                 signals.try_to_send(stop_signal)
-            exit_ = self._followed(running, signals)
+            exit_ = self._followed(running, signals, patience)
         except (LocalpipeError, OSError) as error:
             lost = JobExit(exit_code=0, message=str(error))
-            return _Attended(end=JobEnd.LOST, exit=lost, started_at=started_at, ended_at=self._context.clock.now())
+            return Attended(end=JobEnd.LOST, exit=lost, started_at=started_at, ended_at=self._context.clock.now())
         finally:
             signals.end()
             with self._lock:
                 self._signals = None
         self._give_place_back()
-        end = _end(exit_, stopped=self._is_stopped(), timed_out=signals.timed_out)
-        return _Attended(end=end, exit=exit_, started_at=started_at, ended_at=self._context.clock.now())
+        end = end_of(exit_, signals, stopped=self._is_stopped())
+        return Attended(end=end, exit=exit_, started_at=started_at, ended_at=self._context.clock.now())
 
-    def _followed(self, running: Running, signals: Signals) -> JobExit:
+    def _followed(self, running: Running, signals: Signals, patience: Patience) -> JobExit:
         """How the job ended. One whose engine went silent is asked for once more. Raises what then is in the way."""
         try:
-            return self._wait(running, signals)
+            return wait_for_end(running, signals, patience)
         except (LocalpipeError, OSError):
             found = self._context.runner.find(self._key)
             if found is None:
@@ -301,62 +322,7 @@ class JobRun:
         signals.turn_to(found)
         with self._lock:
             self._running = found
-        return self._wait(found, signals)
-
-    def _wait(self, running: Running, signals: Signals) -> JobExit:
-        """Wait for the end, enforcing the time limit."""
-        exit_ = None if signals.timed_out else running.wait(self._spec.max_runtime_seconds)
-        if exit_ is None:
-            signals.time_out()
-        while exit_ is None:
-            exit_ = running.wait()
-        return exit_
-
-    def _result(self, attended: _Attended, staged: StagedJob, serving: Serving, created_at: float) -> JobResult:
-        """Publish what the job wrote, and tell what happened. A job that could not be served to its end was cut off."""
-        context = self._context
-        end, detail, collected = attended.end, attended.exit.message, Collected()
-        exception_type = JOB_INTERNAL_ERROR if end is JobEnd.LOST else None
-        failed_host = staged.hosts[attended.exit.host].name if end is JobEnd.FAILED else ""
-        if trouble := serving.trouble():
-            end, detail, exception_type = JobEnd.CUT_OFF, str(trouble), trouble.exception_type
-        try:
-            with context.at_disk:
-                collected = context.stager.collect(
-                    self._spec, staged, end, serving.uploads, now=attended.ended_at, failed_host=failed_host
-                )
-        except (LocalpipeError, OSError) as error:
-            end, detail = JobEnd.UNPUBLISHED, str(error)
-        return JobResult(
-            end=end,
-            exit_code=attended.exit.exit_code,
-            out_of_memory=attended.exit.out_of_memory,
-            created_at=created_at,
-            started_at=attended.started_at,
-            ended_at=attended.ended_at,
-            failure=collected.failure,
-            exit_message=collected.exit_message,
-            message_undecodable=collected.message_undecodable,
-            metrics=collected.metrics,
-            property_files=collected.property_files,
-            detail=detail,
-            exception_type=exception_type,
-            failed_host=failed_host,
-        )
-
-    def _refused(self, error: Exception, created_at: float) -> JobResult:
-        """The result of a job that never started: trouble of the engine is the Create call's (service.md section 7)."""
-        exception_type = error.exception_type if isinstance(error, JobFailed) else None
-        if isinstance(error, RunnerUnavailable) or exception_type == JOB_INTERNAL_ERROR:
-            exception_type = _SERVICE_FAULT
-        ended_at = self._context.clock.now()
-        return JobResult(
-            end=JobEnd.REFUSED, created_at=created_at, ended_at=ended_at, detail=str(error), exception_type=exception_type
-        )
-
-
-def _already_told(launch: Launch) -> None:
-    """The containers of a job that was started again run; its launch stands in the journal."""
+        return wait_for_end(found, signals, patience)
 
 
 def _log_files(staged: StagedJob) -> tuple[Path, ...]:
@@ -365,12 +331,3 @@ def _log_files(staged: StagedJob) -> tuple[Path, ...]:
 
 def _is_earlier(key: AttemptKey, than: AttemptKey) -> bool:
     return (key.execution_id, key.step) == (than.execution_id, than.step) and key.attempt < than.attempt
-
-
-def _end(exit_: JobExit, *, stopped: bool, timed_out: bool) -> JobEnd:
-    """Follows: containers.md 1.8, 2.11."""
-    if timed_out:
-        return JobEnd.TIMED_OUT
-    if stopped:
-        return JobEnd.STOPPED
-    return JobEnd.COMPLETED if exit_.exit_code == 0 else JobEnd.FAILED

@@ -17,7 +17,7 @@ from localpipe.engine.resolve import Attempt, step_values
 from localpipe.engine.workers import working
 from localpipe.errors import ConflictingAppend, HomeUnusable, LocalpipeError
 from localpipe.scheduling.decide import Record, StartAttempt, StopAttempt, WakeAt, decide, foresee
-from localpipe.scheduling.events import AttemptStarted, ChildEnded, StopSignalled, numbered
+from localpipe.scheduling.events import AttemptStarted, ChildEnded, MessageSent, StopSignalled, numbered
 from localpipe.scheduling.state import BUSY, StepStatus, apply, fold
 
 if TYPE_CHECKING:
@@ -70,8 +70,9 @@ class Engine:
                     loop.abandon()
                     raise
         finally:
-            self.sweep(unended)
-            self._tidy()
+            if self.performer.has_begun:
+                self.sweep(unended)
+                self._tidy()
 
     def _told_so_far(self) -> ExecutionState:
         facts = self.journal.read(self.execution_id)
@@ -182,6 +183,7 @@ class _Loop:
                 launched_at=last.launched_at,
                 children=last.children,
                 message=last.message,
+                checks=last.checks,
             )
         )
 
@@ -224,6 +226,8 @@ class _Loop:
             self._engine.observe(fact)
             if isinstance(fact.event, ChildEnded):
                 self._workers.clean(self._key(fact.event.step, fact.event.attempt, fact.event.child))
+            if isinstance(fact.event, MessageSent):
+                self._workers.deliver(self._key(fact.event.step, fact.event.attempt), fact.event)
 
     def _clean(self) -> None:
         """Remove the traces of attempts whose end is in the journal."""
@@ -237,15 +241,22 @@ class _Loop:
         """Take up the attempts that a killed localpipe left without an end.
 
         Each is started again under the same name, and a job that still runs is found and waited for. One that was being
-        stopped is told so again by the next decision.
+        stopped is told so again by the next decision. One that waits for an answer goes on waiting; its message is delivered
+        again, since the crash may have come before.
         """
         if not self._state.steps:
             return
         left = [step for step in self._state.steps.values() if step.status in BUSY]
         self._engine.sweep([self._key(step.step, step.attempt) for step in left])
-        self._write([AttemptStarted(step.step, step.attempt, step.job_name) for step in left])
-        for step in left:
+        begun = [step for step in left if step.attempts[-1].message is None]
+        self._write([AttemptStarted(step.step, step.attempt, step.job_name) for step in begun])
+        for step in begun:
             self._start(self._state.steps[step.step], reattach=True)
+        for step in left:
+            if sent := step.attempts[-1].message:
+                key = self._key(step.step, step.attempt)
+                self.under_way.add(key)
+                self._workers.deliver(key, sent)
 
     def _key(self, step: str, attempt: int, child: int = 0) -> AttemptKey:
         return AttemptKey(execution_id=self._engine.execution_id, step=step, attempt=attempt, child=child)

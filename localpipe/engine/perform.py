@@ -8,23 +8,45 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import assert_never
 
-from localpipe.core.work import CreateResource, Failure, Immediate, RunJob, Stopped, Success
+from localpipe.core.faults import fault_of
+from localpipe.core.work import (
+    CallFunction,
+    CreateResource,
+    Failure,
+    Immediate,
+    RunJob,
+    RunTransform,
+    RunTuning,
+    SendMessage,
+    Stopped,
+    Success,
+)
 from localpipe.engine.ahead import WorkAhead
+from localpipe.engine.faults import failed_instead
+from localpipe.engine.function import FunctionRun
 from localpipe.engine.job import JobContext, JobRun
 from localpipe.engine.resolve import resolve, whole_environment
+from localpipe.engine.reuse import Found, noting, outputs_of
 from localpipe.engine.runs import Runs
+from localpipe.engine.transform import TransformRun
+from localpipe.engine.tuning import TuningRun
 from localpipe.errors import ExpressionError, JobFailed, StoreError
-from localpipe.scheduling.events import AttemptFailed, AttemptStopped, JobLaunched, StepSucceeded
+from localpipe.jobs.serving import model_named, serving_specs
+from localpipe.scheduling.events import AttemptFailed, AttemptStopped, JobLaunched, RoomAwaited, StepSucceeded
+from localpipe.scheduling.messages import message_sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from localpipe.core.jobspec import JobSpec
+    from localpipe.core.faults import Fault
+    from localpipe.core.jobspec import JobResult, JobSpec
     from localpipe.core.names import AttemptKey
-    from localpipe.core.work import Outcome, ResolvedStep, WorkResult
+    from localpipe.core.transform import TransformSpec
+    from localpipe.core.tuning import TuningSpec
+    from localpipe.core.work import FunctionResult, Outcome, ResolvedStep, WorkResult
     from localpipe.engine.job import Launch
     from localpipe.engine.resolve import Attempt, World
-    from localpipe.scheduling.events import Event
+    from localpipe.scheduling.events import Event, MessageSent
     from localpipe.steps.base import StepType
 
 
@@ -43,6 +65,7 @@ class Performer:
             # More threads than cores among many small files only fight for the interpreter.
             at_disk=threading.Semaphore(os.cpu_count() or 1),
             made_ahead=self.ahead.take,
+            size=world.size,
         )
         self._runs = Runs()
 
@@ -57,12 +80,26 @@ class Performer:
         `post` takes facts that come before it.
         """
         step_type = self._world.step_types[attempt.step.type]
+        found, outputs = Found(), outputs_of(attempt)
         try:
             resolved = resolve(attempt, self._world)
-            outcome = self._do(attempt, resolved, step_type, post)
+            found = self._world.results.look_up(attempt, resolved, step_type.signature)
+            for check in found.checks:
+                post(check)
+            if found.reused:
+                return found.reused
+            outcome = self._do(attempt, resolved, step_type, noting(outputs, post))
         except (ExpressionError, JobFailed, StoreError) as error:
             outcome = Failure(reason=f"ClientError: {error}", exception_type=getattr(error, "exception_type", None))
-        return _fact(attempt.key, outcome)
+        if outcome is None:
+            return None
+        end = fact_of(attempt.key, outcome, step_type.never_retried, found.keys)
+        return self._world.results.marked(end, outputs)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there may be traces of this execution's jobs: one where all is answered from the cache asks nobody."""
+        return self._runs.has_begun or self.ahead.has_begun
 
     def stop(self, key: AttemptKey, *, kill: bool) -> None:
         """Tell what the attempt runs to stop; what has not started yet will not."""
@@ -72,6 +109,10 @@ class Performer:
         """Remove what the attempt, or one of its jobs, left behind, once its end is in the journal."""
         self._runs.clean(key)
 
+    def deliver(self, key: AttemptKey, *, sent: MessageSent) -> None:
+        """Take a message that is written down to the command that serves its queue, if there is one."""
+        self._world.queues.deliver(key, sent.queue_url, sent.message)
+
     def sweep(self, unended: Collection[AttemptKey], execution_id: str) -> None:
         """Remove what a killed localpipe left of this execution's jobs, but for the attempts that have no end yet."""
         self._world.runner.sweep(lambda key: key.execution_id != execution_id or key.whole in unended)
@@ -80,8 +121,14 @@ class Performer:
         """Remove what the runner keeps and no job will want any more."""
         self._world.runner.tidy()
 
-    def _do(self, attempt: Attempt, resolved: ResolvedStep, step_type: StepType, post: Callable[[Event], None]) -> Outcome:
+    def _do(
+        self, attempt: Attempt, resolved: ResolvedStep, step_type: StepType, post: Callable[[Event], None]
+    ) -> Outcome | None:
+        """What came of the step's work; None if it is for somebody else to say."""
         work = step_type.work(resolved)
+        fault = fault_of(self._world.faults, attempt.key.step, attempt.key.attempt)
+        if failed := failed_instead(fault, work, resolved, step_type, attempt.step):
+            return failed
         result: WorkResult
         match work:
             case Immediate(outcome=outcome):
@@ -89,19 +136,57 @@ class Performer:
             case CreateResource():
                 result = self._world.registry.create(work, attempt.at)
             case RunJob(spec=spec):
-                result = self._job(attempt, spec).run(
+                result = self._job(attempt, spec, fault).run(
                     lambda: whole_environment(spec, self._world),
                     _launch_poster(attempt.key, spec, post),
                     created_at=attempt.at,
                     reattach=attempt.reattach,
                     launched_at=attempt.launched_at,
+                    waits=_room_poster(attempt.key, post),
                 )
+            case RunTuning(spec=tuning):
+                result = self._tuning(attempt, tuning, post).run()
+            case RunTransform(spec=transform):
+                result = self._transform(attempt, transform, post)
+            case CallFunction():
+                result = self._call(attempt.key, work, post)
+            case SendMessage():
+                post(self._message(attempt.key, work))
+                return None
             case _:
                 assert_never(work)
         return step_type.outcome(resolved, result)
 
-    def _job(self, attempt: Attempt, spec: JobSpec) -> JobRun:
-        job = JobRun(spec, attempt.key, self._context)
+    def _call(self, key: AttemptKey, call: CallFunction, post: Callable[[Event], None]) -> FunctionResult:
+        function = FunctionRun(call, key, self._world.functions)
+        self._runs.begin(key, function)
+        log_files = (str(self._world.functions.log_file(key)),)
+        return function.run(lambda: post(JobLaunched(key.step, key.attempt, log_files)))
+
+    def _message(self, key: AttemptKey, work: SendMessage) -> MessageSent:
+        world = self._world
+        log_files = tuple(map(str, world.queues.log_files(key, work.queue_url)))
+        return message_sent(key, work.queue_url, work.arguments, world.execution.arn, log_files=log_files)
+
+    def _tuning(self, attempt: Attempt, spec: TuningSpec, post: Callable[[Event], None]) -> TuningRun:
+        tuning = TuningRun(spec, attempt, self._world, self._context, runs=self._runs, post=post)
+        self._runs.begin(attempt.key, tuning)
+        return tuning
+
+    def _transform(self, attempt: Attempt, spec: TransformSpec, post: Callable[[Event], None]) -> JobResult:
+        world, key = self._world, attempt.key
+        containers = serving_specs(model_named(spec.model_name, world.registry.models()), spec, world.execution.identity)
+        run = TransformRun(spec, containers, key, self._context, world.store)
+        self._runs.begin(key, run)
+        return run.run(
+            lambda container: whole_environment(container, world),
+            lambda logs, line: post(JobLaunched(key.step, key.attempt, tuple(map(str, logs)), line, (str(spec.output),))),
+            created_at=attempt.at,
+            waits=_room_poster(key, post),
+        )
+
+    def _job(self, attempt: Attempt, spec: JobSpec, fault: Fault | None) -> JobRun:
+        job = JobRun(spec, attempt.key, self._context, fault)
         self._runs.begin(attempt.key, job)
         return job
 
@@ -116,7 +201,14 @@ def _launch_poster(key: AttemptKey, spec: JobSpec, post: Callable[[Event], None]
     return launched
 
 
-def _fact(key: AttemptKey, outcome: Outcome) -> Event:
+def _room_poster(key: AttemptKey, post: Callable[[Event], None]) -> Callable[[str], None]:
+    return lambda lacking: post(RoomAwaited(key.step, key.attempt, lacking))
+
+
+def fact_of(
+    key: AttemptKey, outcome: Outcome, never_retried: Collection[str] = (), result_keys: tuple[str, ...] = ()
+) -> Event:
+    """The event that ends an attempt with this outcome. `result_keys`: what its result, if it has one, is found by."""
     match outcome:
         case Success():
             return StepSucceeded(
@@ -125,13 +217,14 @@ def _fact(key: AttemptKey, outcome: Outcome) -> Event:
                 outcome.properties,
                 dict(outcome.property_files),
                 tuple(sorted(outcome.branches_taken)),
+                result_keys,
             )
         case Failure():
             return AttemptFailed(
                 key.step,
                 key.attempt,
                 outcome.reason,
-                outcome.exception_type,
+                None if outcome.exception_type in never_retried else outcome.exception_type,
                 outcome.properties,
                 outcome.ends_execution,
                 outcome.failed_host,

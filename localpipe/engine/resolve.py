@@ -13,16 +13,19 @@ from localpipe.definition.expressions import EvaluationContext, StepValues, docu
 from localpipe.definition.property_paths import follow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from localpipe.core import JSON
+    from localpipe.core.faults import Fault
     from localpipe.core.jobspec import JobSpec, PropertyFileSpec
     from localpipe.core.names import AttemptKey, ExecutionName
-    from localpipe.core.ports import Clock, ObjectStore, Registry, Runner
+    from localpipe.core.ports import Clock, FunctionHost, ObjectStore, QueueHost, Registry, Runner
+    from localpipe.core.room import Size
     from localpipe.definition.model import StepDefinition
+    from localpipe.engine.reuse import Results
     from localpipe.engine.slots import Slots
     from localpipe.scheduling.children import ChildExecution
-    from localpipe.scheduling.events import MessageSent
+    from localpipe.scheduling.events import CacheChecked, MessageSent
     from localpipe.scheduling.state import StepExecution
     from localpipe.staging import Stager
     from localpipe.steps.base import StepType
@@ -36,7 +39,8 @@ class Attempt:
     """One attempt to be made. `values` are the finished steps that it may refer to.
 
     `at`: when it started first, epoch seconds. `reattach`: a killed localpipe began it; its job may run already, since
-    `launched_at`, and its own jobs may be `children`; `message` is what it has sent.
+    `launched_at`, and its own jobs may be `children`; `message` is what it has sent. `checks`: how it was
+    compared with earlier results.
     """
 
     key: AttemptKey
@@ -48,6 +52,7 @@ class Attempt:
     launched_at: float | None = None
     children: Mapping[int, ChildExecution] = field(default_factory=dict)
     message: MessageSent | None = None
+    checks: Mapping[str, CacheChecked] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +61,9 @@ class World:
 
     `steps` are all of the pipeline's. `fit` makes resolved arguments, at their JSON path, fit a request shape.
     `job_environment` gives a job of an image URI the variables that lead it to the local S3; it is not asked for an isolated
-    job. `slots`
-    limit the jobs that run at once.
+    job. `slots` limit the jobs that run at once; `size` says how much room one takes. `faults` are those asked for.
+    `max_trials`: the most training jobs of a tuning job, None for as many as it asks for. `tuning_jobs` gives the training
+    jobs of an earlier tuning job by its name, None where there is none of that name.
     """
 
     execution: ExecutionName
@@ -68,12 +74,19 @@ class World:
     fit: Callable[[str, JSON, str], JSON]
     store: ObjectStore
     registry: Registry
+    functions: FunctionHost
+    queues: QueueHost
     runner: Runner
     slots: Slots
+    size: Callable[[JobSpec], Size]
+    faults: Sequence[Fault]
     stager: Stager
     clock: Clock
     grace_seconds: float
     job_environment: Callable[[str], Mapping[str, str]]
+    max_trials: int | None
+    tuning_jobs: Callable[[str], Iterable[ChildExecution] | None]
+    results: Results
 
 
 def step_values(step: StepExecution) -> StepValues:
@@ -164,12 +177,24 @@ def _with_absent_files(values: StepValues, world: World, step: str) -> StepValue
 
 def _whereabouts(file: PropertyFileSpec, values: StepValues, store: ObjectStore) -> str:
     """Where a property file should be, and what is there instead."""
-    try:
-        output = S3Uri.parse(follow(values.properties, (*_OUTPUTS, file.output_name, "S3Output", "S3Uri")))
-    except LookupError:
+    output = _output_of(file, values.properties)
+    if output is None:
         return f"{file.file_path} in output {file.output_name!r}"
     names = [info.uri.key[len(output.key) :].lstrip("/") for info in islice(store.list(output), _LISTED_OBJECTS)]
     return f"{output.child(file.file_path)}; output {file.output_name!r} has {', '.join(names) or 'no files'}"
+
+
+def property_file_text(file: PropertyFileSpec, properties: JSON, store: ObjectStore) -> str | None:
+    """A property file as it lies now in the outputs that a step's properties tell of; None where there is none."""
+    output = _output_of(file, properties)
+    return _document(output.child(file.file_path), store) if output else None
+
+
+def _output_of(file: PropertyFileSpec, properties: JSON) -> S3Uri | None:
+    try:
+        return S3Uri.parse(follow(properties, (*_OUTPUTS, file.output_name, "S3Output", "S3Uri")))
+    except LookupError:
+        return None
 
 
 def execution_variables(

@@ -24,10 +24,12 @@ class Run(Protocol):
 class Runs:
     """The runs of one execution by attempt; those of an attempt's own jobs are told to stop with it. Any thread may call it.
 
-    Mutable: `_stops` remembers whether an attempt that was told to stop was to be killed, for what it begins later.
+    Mutable: `has_begun` tells whether there ever was one; `_stops` remembers whether an attempt that was told to stop was to
+    be killed, for what it begins later.
     """
 
     def __init__(self) -> None:
+        self.has_begun = False
         self._runs: dict[AttemptKey, Run] = {}
         self._stops: dict[AttemptKey, bool] = {}
         self._lock = threading.Lock()
@@ -35,6 +37,7 @@ class Runs:
     def begin(self, key: AttemptKey, run: Run) -> None:
         """Take note of a run before it does anything; it is told to stop at once if its attempt was."""
         with self._lock:
+            self.has_begun = True
             self._runs[key] = run
             kill = self._stops.get(key.whole)
         if kill is not None:

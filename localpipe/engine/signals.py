@@ -22,7 +22,8 @@ class Signals:
 
     `grace_seconds` after the first of them the job is killed, again and again until the signal could be sent: whoever waits
     for the job would wait for ever. Follows: containers.md 2.11.
-    Mutable: `_lock` guards who is told and what was sent; `timed_out` belongs to the thread that waits for the job.
+    Mutable: `_lock` guards who is told and what was sent; `timed_out` and `interrupted` belong to the thread that waits for
+    the job.
     """
 
     def __init__(self, key: AttemptKey, running: Running, grace_seconds: float) -> None:
@@ -31,7 +32,7 @@ class Signals:
         self._sent: set[signal.Signals] = set()
         self._killer: threading.Thread | None = None
         self._over = threading.Event()
-        self.timed_out = False
+        self.timed_out = self.interrupted = False
 
     def send(self, signum: signal.Signals) -> None:
         """Send a signal if it was not sent yet. Raises what the runner raises; then it counts as not sent."""
@@ -62,6 +63,11 @@ class Signals:
     def time_out(self) -> None:
         """The job has used up its time."""
         self.timed_out = True
+        self.try_to_send(signal.SIGTERM)
+
+    def interrupt(self) -> None:
+        """Its spot instances are taken back."""
+        self.interrupted = True
         self.try_to_send(signal.SIGTERM)
 
     def turn_to(self, running: Running) -> None:

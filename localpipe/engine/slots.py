@@ -1,73 +1,215 @@
-"""How many jobs of this process run at once: the others wait, first come, first served, and are not started."""
+"""How many jobs run at once on this machine, of all executions of the user: the others wait and are not started.
+
+An execution's own jobs are served in the order they ask; among executions see `claims.first_in_line`.
+"""
 
 from __future__ import annotations
 
+import logging
+import os
+import select
 import threading
-from collections import deque
+from collections import Counter, deque
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from localpipe.core.room import ONE_JOB
+from localpipe.engine.claims import Board, Claim, Posted, first_in_line
+from localpipe.errors import LocalpipeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from localpipe.core.room import Room, Size
+
+
+_log = logging.getLogger(__name__)
 
 
 class Slots:
-    """Places for running jobs, given out in the order they are asked for. Any thread may call it."""
+    """The room that one execution's jobs get, beside those of others that share `directory`. Any thread may call it.
 
-    def __init__(self, count: int) -> None:
-        self.count = self._free = count
+    Of the jobs that wait only the first stands on the common board. While some do, a thread watches the claims of others.
+    Mutable: `_lock` guards all of it.
+    """
+
+    def __init__(self, room: Room, directory: Path, execution_id: str) -> None:
+        self._room, self._execution_id = room, execution_id
+        self._board = Board(directory)
         self._lock = threading.Lock()
         self._waiting: deque[Ticket] = deque()
+        self._lacking = ""
+        self._watcher: _Watcher | None = None
 
-    def ask(self) -> Ticket:
-        """Stand in line. The ticket is `served` at once if a place is free."""
-        ticket = Ticket()
+    @property
+    def count(self) -> int:
+        """How many jobs run at once at most."""
+        return self._room.jobs
+
+    def ask(self, size: Size = ONE_JOB) -> Ticket:
+        """Stand in line for so much room. The ticket is `served` at once if there is room and nobody waits before."""
+        ticket = Ticket(size)
         with self._lock:
             self._waiting.append(ticket)
             self._serve()
+            if not ticket.served:
+                ticket.lacking = self._lacking
         return ticket
 
-    def take(self) -> Ticket:
-        """Count a job that runs already; there may be more of those than places."""
-        ticket = Ticket()
-        with self._lock:
-            self._free -= 1
-            ticket.give()
+    def take(self, size: Size = ONE_JOB) -> Ticket:
+        """Count a job that runs already; there may be more of those than there is room for."""
+        ticket = Ticket(size)
+        with self._lock, self._board.locked():
+            ticket.give(self._board.post(self._claim(ticket, self._board.claims(), held=True)))
         return ticket
 
     def give_back(self, ticket: Ticket) -> None:
-        """Leave the place, or the line. Once is enough; again does nothing."""
+        """Leave the room, or the line. Once is enough; again does nothing."""
         with self._lock:
             if ticket in self._waiting:
                 self._waiting.remove(ticket)
-                ticket.withdraw()
-            elif ticket.end():
-                self._free += 1
-                self._serve()
+            posted = ticket.end()
+            if posted:
+                self._board.withdraw(posted)
+                if self._waiting:
+                    self._serve()
+
+    def look_again(self) -> Sequence[int]:
+        """Serve who can be served now; descriptors of others' claims, to be closed by the caller, if somebody still waits.
+
+        For the watcher, which ends when there are none of its own to wait for.
+        """
+        with self._lock:
+            with self._board.locked():
+                watched = dict(self._board.watched())  # before it is decided on: who leaves meanwhile is heard of
+                self._serve_from(list(watched))
+            if self._waiting:
+                return list(watched.values())
+            self._watcher = None
+        for fifo in watched.values():
+            os.close(fifo)
+        return ()
+
+    def let_in(self) -> None:
+        """Serve all who wait: what can be seen no more keeps nobody out."""
+        with self._lock:
+            self._watcher = None
+            while self._waiting:
+                self._waiting.popleft().give(None)
 
     def _serve(self) -> None:
-        while self._waiting and self._free > 0:
-            self._free -= 1
-            self._waiting.popleft().give()
+        """Serve who can be served; if somebody still waits, have what is in the way watched."""
+        with self._board.locked():
+            self._serve_from(self._board.claims())
+        if self._waiting:
+            if self._watcher is None:
+                self._watcher = _Watcher(self)
+                self._watcher.start()
+            self._watcher.wake()
+
+    def _serve_from(self, claims: list[Claim]) -> None:
+        """Serve the first in line as long as it is their turn and there is room. `claims`: all that are on the board."""
+        while self._waiting:
+            ticket = self._waiting[0]
+            posted = ticket.posted
+            claim = posted.claim if posted else self._claim(ticket, claims, held=False)
+            others = [each for each in claims if each.number != claim.number]
+            self._lacking = self._told(ticket.size, others, claim)
+            if self._lacking:
+                if posted is None:
+                    ticket.posted = self._board.post(claim)
+                return
+            granted = self._board.grant(posted) if posted else self._board.post(self._claim(ticket, claims, held=True))
+            claims = [*others, granted.claim]
+            self._waiting.popleft().give(granted)
+
+    def _claim(self, ticket: Ticket, claims: Sequence[Claim], *, held: bool) -> Claim:
+        number = max((claim.number for claim in claims), default=0) + 1
+        return Claim(number=number, held=held, execution_id=self._execution_id, size=ticket.size)
+
+    def _told(self, size: Size, others: Sequence[Claim], claim: Claim) -> str:
+        """Why a claim has to wait, with the executions that have the room; empty: it has not."""
+        held = [each for each in others if each.held]
+        lacking = self._room.lacks(size, (each.size for each in held))
+        if not lacking and first_in_line([*others, claim]) == claim:
+            return ""
+        running = Counter(each.execution_id for each in held)
+        holders = [f"{count} by {self._named(execution)}" for execution, count in running.most_common()]
+        return f"waits for room: {lacking or 'others wait before it'} (jobs run: {', '.join(holders) or 'none'})"
+
+    def _named(self, execution_id: str) -> str:
+        return "this execution" if execution_id == self._execution_id else f"execution {execution_id}"
 
 
 class Ticket:
-    """A claim to a place. `served`: it has one now. `wait` tells how it ends: with a place (True) or withdrawn (False)."""
+    """A claim to room. `wait` tells how it ends: with room (True) or withdrawn (False).
 
-    def __init__(self) -> None:
-        self._decided = threading.Event()
+    `lacking`: why it had to wait when it was asked for; empty if it had not. `served`: it has room now. Mutable: `posted`
+    and `served` belong to its Slots.
+    """
+
+    def __init__(self, size: Size) -> None:
+        self.size = size
+        self.lacking = ""
+        self.posted: Posted | None = None
         self.served = False
+        self._decided = threading.Event()
 
     def wait(self) -> bool:
-        """Block until there is a place, or the claim was withdrawn."""
+        """Block until there is room, or the claim was withdrawn."""
         self._decided.wait()
         return self.served
 
-    def give(self) -> None:
-        """There is a place."""
-        self.served = True
+    def give(self, posted: Posted | None) -> None:
+        """There is room; `posted` None: and what was on the board of the claim stays as it is."""
+        self.posted, self.served = posted or self.posted, True
         self._decided.set()
 
-    def withdraw(self) -> None:
-        """The claim is off."""
+    def end(self) -> Posted | None:
+        """The claim is over; what was on the board of it, None if nothing was."""
+        posted, self.posted, self.served = self.posted, None, False
         self._decided.set()
+        return posted
 
-    def end(self) -> bool:
-        """Give up the place; False if there was none to give up."""
-        held, self.served = self.served, False
-        return held
+
+class _Watcher:
+    """A thread that has `slots` look again whenever a claim of another execution ends, until nobody waits."""
+
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._writer, False)
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, daemon=True, name="room").start()
+
+    def wake(self) -> None:
+        """What is in the way may be something else now."""
+        with suppress(BlockingIOError):  # it is awake
+            os.write(self._writer, b"\n")
+
+    def _run(self) -> None:
+        try:
+            while fifos := self._slots.look_again():
+                self._wait(fifos)
+        except (LocalpipeError, OSError) as error:
+            _log.warning("the room of this machine is not shared any more: %s", error)
+            self._slots.let_in()
+        finally:
+            os.close(self._reader)
+            os.close(self._writer)
+
+    def _wait(self, fifos: Sequence[int]) -> None:
+        """Block until one of the descriptors hangs up or somebody wakes this; close them."""
+        poll = select.poll()
+        poll.register(self._reader, select.POLLIN)
+        for fifo in fifos:
+            poll.register(fifo, 0)
+        try:
+            ready = poll.poll()
+        finally:
+            for fifo in fifos:
+                os.close(fifo)
+        if any(descriptor == self._reader for descriptor, _ in ready):
+            os.read(self._reader, 4096)

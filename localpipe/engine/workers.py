@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from localpipe.core.names import AttemptKey
     from localpipe.engine.perform import Performer
     from localpipe.engine.resolve import Attempt
-    from localpipe.scheduling.events import Event
+    from localpipe.scheduling.events import Event, MessageSent
 
     Message: TypeAlias = Event | BaseException
 
@@ -85,6 +85,10 @@ class Workers:
         """Have the traces of an attempt removed."""
         self._orders.submit(_logged, self._performer.clean, key)
 
+    def deliver(self, key: AttemptKey, sent: MessageSent) -> None:
+        """Have a message taken to the command that serves its queue, now that it is written down."""
+        self._orders.submit(_logged, self._performer.deliver, key, sent=sent)
+
     def wait(self, timeout_seconds: float | None) -> list[Message]:
         """Block until something is handed back, the bell rings or the time is up; return what was handed back."""
         for ready, _ in self._selector.select(timeout_seconds):
@@ -105,8 +109,8 @@ class Workers:
         os.write(self._wake_writer, b"\n")
 
 
-def _logged(action: Callable[..., None], key: AttemptKey, **options: bool) -> None:
-    """Stop or clean an attempt; that it could not be is logged, and never ends the run."""
+def _logged(action: Callable[..., None], key: AttemptKey, **options: object) -> None:
+    """Do something about an attempt; that it could not be done is logged, and never ends the run."""
     try:
         action(key, **options)
     except LocalpipeError as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localpipe.core.fidelity import Rule, Verdict
-from localpipe.core.names import S3Uri
+from localpipe.core.names import LOCAL_FILES, S3Uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,9 +66,24 @@ def source(member: str) -> Rule:
         around, within = _mounted(value, run.mounts)
         directories = " and ".join(str(directory) for directory in (*around, *within))
         part = "" if around else "in part "
-        return f"Read {part}from {directories} by [s3.mounts], as it was at that moment." if directories else ""
+        by = "" if str(value).startswith(f"s3://{LOCAL_FILES}/") else " by [s3.mounts]"
+        return f"Read {part}from {directories}{by}, as it was at that moment." if directories else ""
 
-    told = "Below or above a prefix of `[s3.mounts]`: read from that directory, as it was at that moment. Else exact."
+    told = (
+        "A local path, or below or above a prefix of `[s3.mounts]`: read from that directory, as it was at that moment. "
+        "Else exact."
+    )
+    return Rule(member=member, verdict=Verdict.APPROXIMATED, told=told, note=note)
+
+
+def target(member: str) -> Rule:
+    """The URI of an output, by whether it is a local path."""
+
+    def note(value: JSON, _run: Circumstances) -> str:
+        path = str(value).removeprefix(f"s3://{LOCAL_FILES}")
+        return f"Written to {path}, a directory of this machine." if path != str(value) else ""
+
+    told = "A local path: written to that directory. Else exact."
     return Rule(member=member, verdict=Verdict.APPROXIMATED, told=told, note=note)
 
 

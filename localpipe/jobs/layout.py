@@ -31,14 +31,14 @@ def hosts(groups: Sequence[InstanceGroup], config_dir: PurePosixPath, common: Se
             name=name,
             files=(*common, json_file(config_dir / "resourceconfig.json", resource_config(name, groups))),
             instance_type=types[name],
-            environment=_instance_environment(types[name]),
+            environment=instance_environment(types[name]),
         )
         for name in host_names(groups)
     )
 
 
-def _instance_environment(instance_type: str) -> Mapping[str, str]:
-    """UNVERIFIED for processing. Follows: containers.md 1.3, 2.7."""
+def instance_environment(instance_type: str) -> Mapping[str, str]:
+    """What a container has for its instance type. UNVERIFIED for processing. Follows: containers.md 1.3, 2.7."""
     return {} if _GPU_INSTANCE.match(instance_type) else {"NVIDIA_VISIBLE_DEVICES": "void"}
 
 

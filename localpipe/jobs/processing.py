@@ -52,6 +52,8 @@ _STATUS: Mapping[JobEnd, str] = {
     JobEnd.LOST: "Failed",
     JobEnd.CUT_OFF: "Failed",
     JobEnd.UNPUBLISHED: "Failed",
+    JobEnd.UNPROVISIONED: "Failed",
+    JobEnd.INTERRUPTED: "InProgress",
 }
 
 

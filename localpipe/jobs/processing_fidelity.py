@@ -17,6 +17,7 @@ from localpipe.jobs.fidelity import (
     image,
     instance,
     source,
+    target,
 )
 
 PROCESSING_FIDELITY = (
@@ -28,7 +29,7 @@ PROCESSING_FIDELITY = (
             *("LocalPath", "S3DataType", "S3InputMode", "S3DataDistributionType", "S3CompressionType"),
         ),
         *below("ProcessingOutputConfig.Outputs[*]", "OutputName", "AppManaged"),
-        *below("ProcessingOutputConfig.Outputs[*].S3Output", "S3Uri", "LocalPath", "S3UploadMode"),
+        *below("ProcessingOutputConfig.Outputs[*].S3Output", "LocalPath", "S3UploadMode"),
         "ProcessingResources.ClusterConfig.InstanceCount",
         "StoppingCondition.MaxRuntimeInSeconds",
         *below("AppSpecification", "ContainerEntrypoint", "ContainerArguments"),
@@ -37,6 +38,7 @@ PROCESSING_FIDELITY = (
     ),
     image("AppSpecification.ImageUri"),
     source("ProcessingInputs[*].S3Input.S3Uri"),
+    target("ProcessingOutputConfig.Outputs[*].S3Output.S3Uri"),
     instance("ProcessingResources.ClusterConfig.InstanceType"),
     approximated("ProcessingResources.ClusterConfig.VolumeSizeInGB", NO_VOLUME),
     approximated("ProcessingResources.ClusterConfig.VolumeKmsKeyId", NOT_ENCRYPTED),

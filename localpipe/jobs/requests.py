@@ -24,6 +24,7 @@ DEFAULT_MAX_RUNTIME_SECONDS = 86_400
 
 PLATFORM_WORDS: Mapping[JobEnd, str] = {
     JobEnd.LOST: "InternalServerError",
+    JobEnd.UNPROVISIONED: "CapacityError",
     JobEnd.CUT_OFF: "ClientError",
     JobEnd.UNPUBLISHED: "ClientError: Artifact upload failed",
 }

@@ -100,6 +100,7 @@ def training_spec(request: JSON, *, job_name: str, identity: Identity, path: str
         max_runtime_seconds=request["StoppingCondition"]["MaxRuntimeInSeconds"],
         network_isolated=request["EnableNetworkIsolation"],
         restarts=request.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0),
+        spot=request["EnableManagedSpotTraining"],
         metrics=metric_definitions(request),
         failure_file=OUTPUT_DIR / "failure",
         job_name=job_name,

@@ -31,6 +31,7 @@ _ECHOED = (
 )
 
 _STARTING = "Preparing the instances for training"
+_INTERRUPTED = "Training job interrupted: its spot instances were taken back"
 
 # TrainingJobStatus and SecondaryStatus. Follows: containers.md 2.11.
 _STATUS: Mapping[JobEnd, tuple[str, str]] = {
@@ -42,6 +43,8 @@ _STATUS: Mapping[JobEnd, tuple[str, str]] = {
     JobEnd.LOST: ("Failed", "Failed"),
     JobEnd.CUT_OFF: ("Failed", "Failed"),
     JobEnd.UNPUBLISHED: ("Failed", "Failed"),
+    JobEnd.UNPROVISIONED: ("Failed", "Failed"),
+    JobEnd.INTERRUPTED: ("InProgress", "Interrupted"),
 }
 
 
@@ -113,16 +116,30 @@ def _described_algorithm(request: JSON, spec: JobSpec) -> JSON:
 
 
 def _training_times(result: JobResult) -> dict[str, JSON]:
-    """Start, end and whole seconds (at least one) of a job that started; nothing of one that did not."""
+    """Start, end and whole seconds (at least one) of a job that started; nothing of one that did not.
+
+    Only the time of its runs is billed, not that between them. Assumed for spot jobs that were interrupted.
+    """
     if result.started_at is None:
         return {"TrainingEndTime": result.ended_at}
-    seconds = max(1, math.ceil(result.ended_at - result.started_at))
     return {
         "TrainingStartTime": result.started_at,
         "TrainingEndTime": result.ended_at,
-        "TrainingTimeInSeconds": seconds,
-        "BillableTimeInSeconds": seconds,
+        "TrainingTimeInSeconds": _whole_seconds(result.ended_at - result.started_at),
+        "BillableTimeInSeconds": _whole_seconds(sum(end - begin for begin, end in _runs(result))),
     }
+
+
+def _whole_seconds(seconds: float) -> int:
+    return max(1, math.ceil(seconds))
+
+
+def _runs(result: JobResult) -> Iterator[tuple[float, float]]:
+    """Begin and end of each run of the containers; none of a job that did not start."""
+    if result.started_at is not None:
+        begins = (result.started_at, *(restart.at for restart in result.restarts))
+        ends = (*(restart.ended_at for restart in result.restarts), result.ended_at)
+        yield from zip(begins, ends, strict=True)
 
 
 def _warm_pool(request: JSON) -> dict[str, JSON]:
@@ -138,12 +155,14 @@ def _transitions(result: JobResult, last: str, reason: str | None) -> list[JSON]
         "Stopped": "Training job stopped",
         "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
         "Failed": reason or "",
+        "Interrupted": _INTERRUPTED,
     }
-    created, started, ended = result.created_at, result.started_at, result.ended_at
+    created, ended = result.created_at, result.ended_at
+    began = ended if result.started_at is None else result.started_at
     rows = [
         ("Starting", created, created, _STARTING),
-        ("Downloading", created, ended if started is None else started, "Downloading input data"),
-        *_runs(result),
+        *([("Downloading", created, began, "Downloading input data")] if result.end is not JobEnd.UNPROVISIONED else []),
+        *_run_transitions(result),
         *([("Stopping", ended, ended, "Stopping the training job")] if result.end is JobEnd.STOPPED else []),
         *([("Uploading", ended, ended, "Uploading generated training model")] if result.end in MODEL_PUBLISHED_ON else []),
         (last, ended, ended, messages[last]),
@@ -154,13 +173,13 @@ def _transitions(result: JobResult, last: str, reason: str | None) -> list[JSON]
     ]
 
 
-def _runs(result: JobResult) -> Iterator[tuple[str, float, float, str]]:
-    """Each run of the containers; one that follows an internal fault begins with Starting."""
-    if result.started_at is None:
-        return
-    begins = (result.started_at, *result.restarted_at)
-    for begin, end in zip(begins, (*result.restarted_at, result.ended_at), strict=True):
-        if begin in result.restarted_at:
+def _run_transitions(result: JobResult) -> Iterator[tuple[str, float, float, str]]:
+    """Each run of the containers; one that follows an internal fault begins with Starting. Follows: containers.md 2.11."""
+    for restart, (begin, end) in zip((None, *result.restarts), _runs(result), strict=False):
+        if restart and restart.interrupted:
+            yield "Interrupted", restart.ended_at, begin, _INTERRUPTED
+            yield "Restarting", begin, begin, _STARTING
+        elif restart:
             yield "Starting", begin, begin, _STARTING
         yield "Training", begin, end, "Training image download completed. Training in progress."
 

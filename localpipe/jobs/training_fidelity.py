@@ -19,6 +19,7 @@ from localpipe.jobs.fidelity import (
     image,
     instance,
     source,
+    target,
 )
 
 _CHANNEL = "InputDataConfig[*]"
@@ -34,15 +35,17 @@ TRAINING_FIDELITY = (
         *below(_CHANNEL, "ChannelName", "ContentType", "CompressionType", "RecordWrapperType", "InputMode"),
         f"{_CHANNEL}.ShuffleConfig.Seed",
         *below(_S3_SOURCE, "S3DataType", "S3DataDistributionType", "AttributeNames", "InstanceGroupNames"),
-        *below("OutputDataConfig", "S3OutputPath", "CompressionType"),
+        "OutputDataConfig.CompressionType",
         "ResourceConfig.InstanceCount",
         *below("ResourceConfig.InstanceGroups[*]", "InstanceCount", "InstanceGroupName"),
         "StoppingCondition.MaxRuntimeInSeconds",
-        *below("CheckpointConfig", "S3Uri", "LocalPath"),
+        "CheckpointConfig.LocalPath",
         "RetryStrategy.MaximumRetryAttempts",
     ),
     image("AlgorithmSpecification.TrainingImage"),
     source(f"{_S3_SOURCE}.S3Uri"),
+    target("OutputDataConfig.S3OutputPath"),
+    target("CheckpointConfig.S3Uri"),
     instance("ResourceConfig.InstanceType"),
     instance("ResourceConfig.InstanceGroups[*].InstanceType"),
     approximated("ResourceConfig.VolumeSizeInGB", NO_VOLUME),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from localpipe.errors import Problem
 from localpipe.jobs.members import members
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from localpipe.core import JSON
 
@@ -100,3 +100,48 @@ TRAINING: tuple[Unsupported, ...] = (
         instead="Use TrainingImage and ResourceConfig.",
     ),
 )
+
+_TUNED = ("TrainingJobDefinition", "TrainingJobDefinitions[*]")
+_RANGES = ("HyperParameterTuningJobConfig.ParameterRanges", *(f"{each}.HyperParameterRanges" for each in _TUNED))
+_NOT_IN_DEFINITIONS = ("ServerlessJobConfig",)
+
+TUNING: tuple[Unsupported, ...] = (
+    Unsupported(
+        member="Autotune",
+        refuses=_given,
+        feature="Choosing ranges and settings for the author (Autotune)",
+        instead="Leave it out, and give ranges.",
+    ),
+    *(
+        Unsupported(
+            member=f"{ranges}.AutoParameters",
+            refuses=_given,
+            feature="A range that the service chooses (AutoParameters)",
+            instead="Give the hyperparameter a range.",
+        )
+        for ranges in _RANGES
+    ),
+    *(
+        replace(row, member=f"{definition}.{row.member}")
+        for definition in _TUNED
+        for row in TRAINING
+        if row.member not in _NOT_IN_DEFINITIONS
+    ),
+)
+
+TRANSFORM: tuple[Unsupported, ...] = (
+    Unsupported(
+        member="TransformInput.DataSource.S3DataSource.S3DataType",
+        refuses=_is("AugmentedManifestFile", "Converse"),
+        feature="An input by an augmented manifest or of conversations (AugmentedManifestFile, Converse)",
+        instead="Name the objects by a prefix (S3Prefix) or by a ManifestFile.",
+    ),
+)
+
+BY_REQUEST: Mapping[str, tuple[Unsupported, ...]] = {
+    "CreateProcessingJobRequest": PROCESSING,
+    "CreateTrainingJobRequest": TRAINING,
+    "CreateHyperParameterTuningJobRequest": TUNING,
+    "CreateTransformJobRequest": TRANSFORM,
+}
+"""Every table, by the shape of its request."""

@@ -1,6 +1,7 @@
 """The journal in one SQLite file: append-only rows, one sequence per execution, any number of readers and writers.
 
-Readers fold; there is no second table to keep in step. `executions` is read off the first event of each execution.
+Readers fold. `executions` is read off the first event of each execution. Beside the events there is one table that is made
+from them, `results`: successes by the keys that they carry, so that a step finds its earlier results among very many.
 """
 
 from __future__ import annotations
@@ -11,10 +12,20 @@ import os
 import sqlite3
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from localpipe.errors import ConflictingAppend, HomeUnusable, NewerSchema
-from localpipe.scheduling.events import EVENT_TYPES, Event, ExecutionStarted, Recorded, from_json, numbered, to_json
+from localpipe.scheduling.events import (
+    EVENT_TYPES,
+    Event,
+    ExecutionStarted,
+    Recorded,
+    StepSucceeded,
+    from_json,
+    numbered,
+    to_json,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +34,7 @@ if TYPE_CHECKING:
     from localpipe.core.ports import Clock
 
 _BUSY_TIMEOUT_SECONDS = 30
-_LAYOUT_VERSION = 1
+_LAYOUT_VERSION = 2
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS events (
@@ -37,7 +48,23 @@ CREATE TABLE IF NOT EXISTS events (
     PRIMARY KEY (execution, seq)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS starts ON events (at) WHERE seq = 1;
+CREATE TABLE IF NOT EXISTS results (
+    key       TEXT NOT NULL,
+    at        REAL NOT NULL,
+    execution TEXT NOT NULL,
+    seq       INTEGER NOT NULL,
+    PRIMARY KEY (key, at, execution, seq)
+) WITHOUT ROWID;
 """
+"""Layout 1 had no `results`: its successes have no keys, so there is nothing to fill it with."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a step gave in an execution. `facts`: all of that step there, in order, the last its StepSucceeded."""
+
+    execution_id: str
+    facts: tuple[Recorded, ...]
 
 
 class SqliteJournal:
@@ -50,7 +77,7 @@ class SqliteJournal:
         self._open: list[sqlite3.Connection] = []
         with self._connection() as connection:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version < _LAYOUT_VERSION:
+            if version == 0 or (version < _LAYOUT_VERSION and self._writable()):  # an old one can be looked at as it is
                 self._make(connection)
             elif version > _LAYOUT_VERSION:
                 raise NewerSchema(f"{path} was written by a newer localpipe (layout {version}, known {_LAYOUT_VERSION}).")
@@ -93,6 +120,20 @@ class SqliteJournal:
             ).fetchall()
         return tuple(_fact(*row) for row in rows)
 
+    def newest_result(self, key: str) -> Result | None:
+        """The success that was written down last with this key; None if there is none."""
+        with self._connection() as connection:
+            last = "SELECT execution, seq FROM results WHERE key = ? ORDER BY at DESC, execution, seq DESC LIMIT 1"
+            found = connection.execute(last, (key,)).fetchone()
+            if found is None:
+                return None
+            rows = connection.execute(
+                "SELECT seq, at, type, schema, body FROM events WHERE execution = ?1 AND seq <= ?2"
+                " AND step = (SELECT step FROM events WHERE execution = ?1 AND seq = ?2) ORDER BY seq",
+                found,
+            ).fetchall()
+        return Result(found[0], tuple(_fact(*row) for row in rows)) if rows else None
+
     def executions(self) -> tuple[ExecutionStarted, ...]:
         """The first fact of each execution, oldest first."""
         return self._starts("WHERE seq = 1 ORDER BY at, execution")
@@ -111,6 +152,15 @@ class SqliteJournal:
             rows = connection.execute("SELECT execution FROM events WHERE seq = 1 ORDER BY at, execution").fetchall()
         return tuple(execution_id for (execution_id,) in rows)
 
+    def having(self, event_type: type[Event]) -> tuple[str, ...]:
+        """The ids of the executions that have such a fact, oldest first."""
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT execution FROM events WHERE type = ? GROUP BY execution ORDER BY min(at), execution",
+                (event_type.__name__,),
+            ).fetchall()
+        return tuple(execution_id for (execution_id,) in rows)
+
     def _starts(self, condition: str, *values: str) -> tuple[ExecutionStarted, ...]:
         with self._connection() as connection:
             query = f"SELECT seq, at, type, schema, body FROM events {condition}"  # noqa: S608 - conditions are ours
@@ -120,8 +170,9 @@ class SqliteJournal:
 
     def forget(self, execution_id: str) -> None:
         """Remove all facts of an execution (`localpipe gc`)."""
-        with self._connection() as connection:
+        with self._transaction() as connection:
             connection.execute("DELETE FROM events WHERE execution = ?", (execution_id,))
+            connection.execute("DELETE FROM results WHERE execution = ?", (execution_id,))
 
     def close(self) -> None:
         """Close the connections of all threads."""
@@ -153,7 +204,7 @@ class SqliteJournal:
             raise HomeUnusable(f"The journal {self._path} cannot be used: {error}.") from error
 
     def _connect(self) -> sqlite3.Connection:
-        writable = os.access(self._path.parent, os.W_OK)
+        writable = self._writable()
         connection = sqlite3.connect(
             self._path if writable else self._read_only(),
             uri=not writable,
@@ -168,6 +219,9 @@ class SqliteJournal:
         self._open.append(connection)
         return connection
 
+    def _writable(self) -> bool:
+        return os.access(self._path.parent, os.W_OK)
+
     def _read_only(self) -> str:
         """The address of a journal that can only be looked at; if no log is there, SQLite must be told that it rests."""
         rests = not self._path.with_name(f"{self._path.name}-wal").exists()
@@ -181,6 +235,14 @@ def _last_seq(connection: sqlite3.Connection, execution_id: str) -> int:
 
 def _insert(connection: sqlite3.Connection, execution_id: str, facts: Sequence[Recorded]) -> None:
     connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", [_row(execution_id, fact) for fact in facts])
+    results = [
+        (key, fact.at, execution_id, fact.seq)
+        for fact in facts
+        if isinstance(fact.event, StepSucceeded)
+        for key in fact.event.keys
+    ]
+    if results:
+        connection.executemany("INSERT INTO results VALUES (?, ?, ?, ?)", results)
 
 
 def _row(execution_id: str, fact: Recorded) -> tuple[str, int, str | None, str, int, float, str]:

@@ -44,6 +44,7 @@ _NEVER_STARTED, _RUNNING = "created", "running"
 _NANO, _ALL = 1_000_000_000, -1
 _KILLED = 137  # 128 + SIGKILL, which is also how the kernel ends a process when memory runs out
 _OVERLAYS_DIR = "overlays"
+_LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -94,12 +95,20 @@ def attempt_labels(key: AttemptKey) -> dict[str, str]:
 
 
 def prepare(engine: DockerEngine, job: StagedJob, image: LocalImage) -> PreparedContainer | PreparedHosts:
-    """Create the job's containers, and the network of several. Raises what `engine_errors` makes of trouble."""
-    if len(job.hosts) == 1:
+    """Create the job's containers, and their network where they need one. Raises what `engine_errors` makes of trouble.
+
+    That is where there are several, or where an isolated one is to be reached from here.
+    """
+    hidden = job.network_isolated and job.port is not None
+    if hidden and not engine.facts.native:
+        raise NotSupported("Serving an isolated model on Docker Desktop", "Set its EnableNetworkIsolation to False.")
+    if len(job.hosts) == 1 and not hidden:
         return PreparedContainer(engine, job, job.hosts[0], _create(engine, job, 0, image))
     names, labels = [host.name for host in job.hosts], {_HOME: str(engine.home), **attempt_labels(job.key)}
     with engine_errors(job.image_uri, "given a network"):
-        network = make_network(engine.api, job.key, names, labels, isolated=job.network_isolated)
+        network = make_network(
+            engine.api, job.key, names, labels, isolated=job.network_isolated, reachable=job.port is not None
+        )
     with ExitStack() as on_failure:
         on_failure.callback(remove_network, engine.api, network.name)
         hosts = []
@@ -130,6 +139,7 @@ def _create(engine: DockerEngine, job: StagedJob, index: int, image: LocalImage,
             environment=dict(job.environment_of(host)),
             hostname=host.name,
             labels=labels,
+            ports=list(_published(engine, job)),
             platform=image.platform,
             host_config=_host_config(engine, job, host, labels, network),
             networking_config=None if network is None else _place_in(api, network, host),
@@ -152,14 +162,20 @@ def _host_config(
         device_requests=[DeviceRequest(count=_ALL, capabilities=[["gpu"]])] if limits.gpus else None,
         init=False,  # the entrypoint is the first process and gets the signals (containers.md section 0)
         log_config=LogConfig(type="local", config=_LOG_OPTIONS),
+        port_bindings=_published(engine, job),
         **_network_options(job, host, network),
     )
+
+
+def _published(engine: DockerEngine, job: StagedJob) -> Mapping[int, tuple[str]]:
+    """The port at which a job serves, to be had on loopback where a virtual machine stands between."""
+    return {job.port: (_LOOPBACK,)} if job.port and not engine.facts.native else {}
 
 
 def _network_options(job: StagedJob, host: StagedHost, network: JobNetwork | None) -> JSON:
     if network is not None:
         return {"network_mode": network.name, "extra_hosts": dict(network.others(host.name))}
-    return {"network_mode": "none", "extra_hosts": {host.name: "127.0.0.1"}} if job.network_isolated else {}
+    return {"network_mode": "none", "extra_hosts": {host.name: _LOOPBACK}} if job.network_isolated else {}
 
 
 def _place_in(api: APIClient, network: JobNetwork, host: StagedHost) -> JSON:
@@ -325,10 +341,13 @@ class RunningContainer:
             self._engine.api.kill(self._container, signal=signum)
 
     def address(self, port: int) -> tuple[str, int]:
-        """The container's own address. Raises NotSupported where there is none or it cannot be reached from here."""
+        """The container's own address, or where the port is published. Raises NotSupported where it cannot be reached."""
         with engine_errors("", "looked up"):
-            networks = self._engine.api.inspect_container(self._container)["NetworkSettings"]["Networks"]
-        host = next((network["IPAddress"] for network in networks.values() if network["IPAddress"]), None)
+            settings = self._engine.api.inspect_container(self._container)["NetworkSettings"]
+        for published in (settings.get("Ports") or {}).get(f"{port}/tcp") or ():
+            return str(published["HostIp"]), int(published["HostPort"])
+        networks = settings["Networks"].values()
+        host = next((network["IPAddress"] for network in networks if network["IPAddress"]), None)
         if host is None:
             raise NotSupported(f"Reaching port {port} of a job without a network", "Turn its network isolation off.")
         return host, port

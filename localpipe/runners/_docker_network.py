@@ -47,15 +47,22 @@ def network_name(key: AttemptKey) -> str:
 
 
 def make_network(
-    api: APIClient, key: AttemptKey, hosts: Sequence[str], labels: Mapping[str, str], *, isolated: bool
+    api: APIClient,
+    key: AttemptKey,
+    hosts: Sequence[str],
+    labels: Mapping[str, str],
+    *,
+    isolated: bool,
+    reachable: bool = False,
 ) -> JobNetwork:
     """Make the attempt's network, over what a killed process left of it. Raises APIError.
 
-    `isolated`: the hosts reach one another and nothing else (containers.md 1.9).
+    `isolated`: the hosts reach one another and nothing else (containers.md 1.9). `reachable`: but this machine reaches them,
+    and so they reach what it serves to all networks alike.
     """
     name = network_name(key)
     remove_network(api, name)
-    subnet = ip_network(_made(api, name, labels, isolated=isolated))
+    subnet = ip_network(_made(api, name, labels, isolated=isolated, reachable=reachable))
     return JobNetwork(name=name, addresses={host: str(subnet[_FIRST_HOST + index]) for index, host in enumerate(hosts)})
 
 
@@ -65,14 +72,14 @@ def remove_network(api: APIClient, name: str) -> None:
         api.remove_network(name)
 
 
-def _made(api: APIClient, name: str, labels: Mapping[str, str], *, isolated: bool) -> str:
+def _made(api: APIClient, name: str, labels: Mapping[str, str], *, isolated: bool, reachable: bool) -> str:
     """The subnet of the network that was made. Another process may take a free one first: then the next is tried."""
     from docker.errors import APIError
 
     for attempt in range(1, _ATTEMPTS + 1):
         subnet = _free_subnet(api, name, labels)
         try:
-            _create(api, name, labels, isolated=isolated, subnet=subnet)
+            _create(api, name, labels, isolated=isolated, reachable=reachable, subnet=subnet)
         except APIError as error:
             if attempt == _ATTEMPTS or _OVERLAP not in str(error.explanation).lower():
                 raise
@@ -88,14 +95,14 @@ def _free_subnet(api: APIClient, name: str, labels: Mapping[str, str]) -> str:
     return str(configs[0]["Subnet"])
 
 
-def _create(api: APIClient, name: str, labels: Mapping[str, str], *, isolated: bool, subnet: str) -> None:
+def _create(api: APIClient, name: str, labels: Mapping[str, str], *, isolated: bool, reachable: bool, subnet: str) -> None:
     from docker.types import IPAMConfig, IPAMPool
 
     api.create_network(
         name,
         driver="bridge",
         internal=isolated,
-        options=_WITHOUT_GATEWAY if isolated else None,
+        options=_WITHOUT_GATEWAY if isolated and not reachable else None,
         labels=dict(labels),
         ipam=IPAMConfig(pool_configs=[IPAMPool(subnet=subnet)]),
         check_duplicate=True,

@@ -1,4 +1,4 @@
-"""The network of a job of several hosts: started before them, entered by each, gone with the last.
+"""The network of a job of several hosts, or of one that serves: started before them, entered by each, gone with the last.
 
 Hosts are on a bridge of their own (`_network_keeper`), so every port is open between them and none to anybody else. What
 they reach besides is the local S3, at the address where a job of one host would find it.
@@ -35,10 +35,14 @@ _PLACE_FILE = "network"
 
 @dataclass(frozen=True)
 class HostPlace:
-    """Where a host's network is: files by which its user and its network namespace are entered, while it lives."""
+    """Where a host's network is: files by which its user and its network namespace are entered, while it lives.
+
+    `reached_at`: the port of this machine's loopback that leads to the one at which the host serves, 0 if it serves none.
+    """
 
     user: str
     net: str
+    reached_at: int = 0
 
     def words(self) -> tuple[str, ...]:
         """What comes before a command that is to run there."""
@@ -58,9 +62,25 @@ def place_in(directory: Path) -> HostPlace | None:
         return None
 
 
+@dataclass(frozen=True, kw_only=True)
+class NetworkPlan:
+    """`addresses` by host name. `carried`: a port of this machine's loopback that hosts find on theirs; `served`: one at
+    which they serve this machine. 0: none.
+    """
+
+    addresses: Mapping[str, str]
+    carried: int = 0
+    served: int = 0
+
+
+def has_network(job: StagedJob) -> bool:
+    """Whether the hosts of a job are in a network of their own."""
+    return len(job.hosts) > 1 or job.port is not None
+
+
 def host_addresses(job: StagedJob) -> Mapping[str, str]:
-    """The addresses of the hosts of a job of several, by name; none for a job of one."""
-    if len(job.hosts) == 1:
+    """The addresses of the hosts of such a job, by name; none for another."""
+    if not has_network(job):
         return {}
     return {host.name: str(_SUBNET[index]) for index, host in enumerate(job.hosts, start=1)}
 
@@ -73,10 +93,11 @@ def carried_port(job: StagedJob) -> int:
 class HostNetwork:
     """A network whose keeper runs. Mutable: `close` ends what this process has to do with it."""
 
-    def __init__(self, addresses: Mapping[str, str], port: int) -> None:
+    def __init__(self, plan: NetworkPlan) -> None:
         """Start the keeper. Raises JobFailed if no network can be made."""
-        hosts = (f"{name}={address}/{_SUBNET.prefixlen}" for name, address in addresses.items())
-        program = (sys.executable, "-I", "-S", _network_keeper.__file__, str(port), *hosts)
+        hosts = (f"{name}={address}/{_SUBNET.prefixlen}" for name, address in plan.addresses.items())
+        ports = (str(plan.carried), str(plan.served))
+        program = (sys.executable, "-I", "-S", _network_keeper.__file__, *ports, *hosts)
         self._keeper = subprocess.Popen(
             with_default_signals(program),
             env=LAUNCH_ENVIRONMENT,
@@ -121,7 +142,7 @@ def can_be_made() -> bool:
     if shutil.which("nsenter", path=SYSTEM_PATH) is None:
         return False
     try:
-        network = HostNetwork({f"algo-{number}": str(_SUBNET[number]) for number in (1, 2)}, 0)
+        network = HostNetwork(NetworkPlan(addresses={f"algo-{number}": str(_SUBNET[number]) for number in (1, 2)}))
     except JobFailed:
         return False
     network.close()

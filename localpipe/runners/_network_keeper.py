@@ -2,10 +2,11 @@
 
 It makes a user namespace with a bridge and, for each host, a network namespace whose `eth0` is on that bridge. It answers by
 one line of JSON: the files by which a host's namespaces are entered. Then it carries connections from a port of each host's
-loopback to the same port of this machine's, which hosts cannot reach otherwise. On its standard input it is told the
+loopback to the same port of this machine's, which hosts cannot reach otherwise; and, where hosts serve, from a port of this
+machine's loopback, any that is free, to the one at which a host serves on its own. On its standard input it is told the
 processes of the hosts, one number a line; it ends when the input has ended and so have they.
 
-usage: _network_keeper.py PORT NAME=ADDRESS/PREFIX...      PORT 0: nothing is carried
+usage: _network_keeper.py CARRIED SERVED NAME=ADDRESS/PREFIX...      a port of 0: nothing is carried, nothing served
 
 It imports nothing of localpipe, whose other modules an isolated interpreter would have to find first.
 """
@@ -28,7 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000  # <linux/sched.h>
 _NETLINK_ROUTE = 0  # <linux/netlink.h>, as what follows
@@ -48,21 +49,27 @@ _PAUSE_SECONDS = 0.1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def main(port: int, hosts: dict[str, IPv4Interface]) -> None:
+def main(carried: int, served: int, hosts: dict[str, IPv4Interface]) -> None:
     """Make the network in a child, which holds it; carry connections here; end with the hosts."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     child = os.fork()
     if not child:
         ours.close()
-        _hold(theirs, port, hosts)
+        _hold(theirs, carried, hosts)
     theirs.close()
     answer, listeners, _, _ = socket.recv_fds(ours, 1 << 20, len(hosts))
     if not answer:
         sys.exit(1)  # the child has said why
-    os.write(1, answer + b"\n")
+    places = json.loads(answer)
+    asking = threading.Lock()
+    for index, place in enumerate(places.values() if served else ()):
+        listener = socket.create_server((_LOOPBACK, 0))
+        place["reached_at"] = listener.getsockname()[1]
+        _start(_carry, listener, lambda index=index: _connected(_socket_of_host(ours, asking, index), served))
+    os.write(1, json.dumps(places).encode() + b"\n")
     os.close(1)
     for descriptor in listeners:
-        threading.Thread(target=_carry, args=(socket.socket(fileno=descriptor), port), daemon=True).start()
+        _start(_carry, socket.socket(fileno=descriptor), lambda: _connected(socket.socket(), carried))
     _outlive(int(line) for line in sys.stdin)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
@@ -79,7 +86,7 @@ def _outlive(pids: Iterable[int]) -> None:
 
 
 def _hold(parent: socket.socket, port: int, hosts: dict[str, IPv4Interface]) -> None:
-    """Make the network, tell of it and wait to be killed. Ends with the parent, whose end of the socket it reads."""
+    """Make the network, tell of it and hand out sockets of hosts until killed. Ends with the parent, which asks for them."""
     user, group = os.getuid(), os.getgid()
     _unshare(_NEW_USER | _NEW_NET)
     Path("/proc/self/setgroups").write_text("deny")
@@ -98,8 +105,34 @@ def _hold(parent: socket.socket, port: int, hosts: dict[str, IPv4Interface]) -> 
     answer = {name: {"user": f"{own}/ns/user", "net": f"{own}/fd/{place}"} for name, place in places.items()}
     socket.send_fds(parent, [json.dumps(answer).encode()], [listener.fileno() for listener in listeners])
     os.close(1)
-    parent.recv(1)
+    descriptors = list(places.values())
+    while asked := parent.recv(1):
+        _setns(descriptors[asked[0]])
+        with socket.socket() as made:
+            socket.send_fds(parent, [b"."], [made.fileno()])
     os._exit(0)
+
+
+def _socket_of_host(child: socket.socket, asking: threading.Lock, index: int) -> socket.socket:
+    """A socket that is in a host's network, wherever it is used. Raises OSError."""
+    with asking:
+        child.send(bytes([index]))
+        _, descriptors, _, _ = socket.recv_fds(child, 1, 1)
+    return socket.socket(fileno=descriptors[0])
+
+
+def _connected(made: socket.socket, port: int) -> socket.socket:
+    """The socket, connected to a port of its network's loopback. Raises OSError."""
+    try:
+        made.connect((_LOOPBACK, port))
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def _start(function: Callable[..., None], *arguments: object) -> None:
+    threading.Thread(target=function, args=arguments, daemon=True).start()
 
 
 def _host(bridged: int, routing: _Routing, bridge: int, port_name: str, address: IPv4Interface) -> int:
@@ -179,8 +212,8 @@ def _checked(answer: int) -> None:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
-def _carry(listener: socket.socket, port: int) -> None:
-    """Carry every connection that a host makes."""
+def _carry(listener: socket.socket, connect: Callable[[], socket.socket]) -> None:
+    """Carry every connection that is made to a listener over one that `connect` makes."""
     while True:
         try:
             inside, _ = listener.accept()
@@ -188,12 +221,13 @@ def _carry(listener: socket.socket, port: int) -> None:
             time.sleep(_PAUSE_SECONDS)
             continue
         try:
-            outside = socket.create_connection((_LOOPBACK, port))
+            outside = connect()
         except OSError:
             inside.close()
             continue
         for source, target in ((inside, outside), (outside, inside)):
-            threading.Thread(target=_copy, args=(source, target), daemon=True).start()
+            target.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            _start(_copy, source, target)
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:
@@ -205,4 +239,6 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), {name: IPv4Interface(address) for name, _, address in (w.partition("=") for w in sys.argv[2:])})
+    carried_port, served_port, *names = sys.argv[1:]
+    places = (word.partition("=") for word in names)
+    main(int(carried_port), int(served_port), {name: IPv4Interface(address) for name, _, address in places})

@@ -110,7 +110,7 @@ class DockerRunner:
             absence = self._images.absence(image_uri)
             return ImageStatus(image_uri=image_uri, local=None, reason=absence.reason, remedy=absence.remedy)
         name = found["Name"]
-        return ImageStatus(image_uri=image_uri, local=name, notes=self._images.notes(image_uri, name))
+        return ImageStatus(image_uri=image_uri, local=name, notes=self._images.notes(image_uri, name), digest=found["Id"])
 
     def ensure_image(self, image_uri: str) -> None:
         """Raise ImageMissing if no candidate is there; images are built by a command of their own."""

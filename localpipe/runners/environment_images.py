@@ -99,13 +99,13 @@ class EnvironmentImages:
         return _KnownEnvironment(venv, image)
 
     def program(self, job: StagedJob) -> tuple[str, ...]:
-        """The program and its arguments. A virtual environment has no ENTRYPOINT, only the `train` that AWS's images have.
+        """The program and its arguments. A virtual environment has no ENTRYPOINT, only the `train` and `serve` of AWS's.
 
         Raises JobFailed if the image's ENTRYPOINT would be needed. Follows: containers.md 1.2, 2.2.
         """
         if job.entrypoint is not None:
             return (*job.entrypoint, *(job.arguments or ()))
-        if job.arguments == ("train",):
+        if job.arguments in {("train",), ("serve",)}:
             return job.arguments
         raise JobFailed(
             f"The job runs the ENTRYPOINT of image {job.image_uri}, and a local environment has none. "

@@ -92,7 +92,8 @@ class ExportedImages:
         if known is None:
             absence = self._names.absence(image_uri)
             return ImageStatus(image_uri=image_uri, local=None, reason=absence.reason, remedy=absence.remedy)
-        return ImageStatus(image_uri=image_uri, local=known.name, notes=self._names.notes(image_uri, known.name))
+        notes = self._names.notes(image_uri, known.name)
+        return ImageStatus(image_uri=image_uri, local=known.name, notes=notes, digest=known.image_id)
 
     def image(self, image_uri: str) -> SandboxImage:
         """The image, unpacked first if need be. Raises ImageMissing, RunnerUnavailable, JobFailed."""

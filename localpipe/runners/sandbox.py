@@ -25,7 +25,15 @@ from localpipe.core.names import AttemptKey
 from localpipe.core.ports import CommandLine
 from localpipe.errors import JobFailed, NotSupported, RunnerUnavailable
 from localpipe.runners import _sandbox_process as processes
-from localpipe.runners._host_network import HostNetwork, can_be_made, carried_port, host_addresses, place_in
+from localpipe.runners._host_network import (
+    HostNetwork,
+    NetworkPlan,
+    can_be_made,
+    carried_port,
+    has_network,
+    host_addresses,
+    place_in,
+)
 from localpipe.runners._never_ran import REFUSED_BY_KERNEL, never_ran
 from localpipe.runners._retractable import Retractable
 from localpipe.runners._sandbox_check import find_ability
@@ -36,7 +44,7 @@ from localpipe.runners._sandbox_repeat import repeat_script
 from localpipe.runners._shared_fate import SharedFate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from localpipe.core.jobspec import StagedHost, StagedJob
     from localpipe.core.ports import Availability, ImageStatus, Prepared, Running
@@ -159,9 +167,10 @@ class SandboxRunner:
         """Make the sandboxes' directories. Raises JobFailed, ImageMissing or RunnerUnavailable."""
         remove_directory(job.attempt_dir / _SANDBOX)
         prepared = tuple(self._prepared(job, host) for host in job.hosts)
-        if len(prepared) == 1:
+        if not has_network(job):
             return Retractable(prepared[0])
-        return Retractable(PreparedHosts(prepared, carried_port(job), host_addresses(job), job.attempt_dir / _SANDBOX))
+        network = NetworkPlan(addresses=host_addresses(job), carried=carried_port(job), served=job.port or 0)
+        return Retractable(PreparedHosts(prepared, network, job.attempt_dir / _SANDBOX))
 
     def find(self, key: AttemptKey) -> Running | None:
         """The job as it runs or ended unseen; None if it never started, not every host did, or it died with the machine."""
@@ -246,7 +255,7 @@ class SandboxRunner:
 
     def _prepared(self, job: StagedJob, host: StagedHost) -> PreparedSandbox:
         directory = job.attempt_dir / _SANDBOX
-        directory = directory if len(job.hosts) == 1 else directory / f"{_HOST}{host.name}"
+        directory = directory / f"{_HOST}{host.name}" if has_network(job) else directory
         plan = self._plan(job, host, self._images.program(job), directory)
         make_directory(plan)
         (directory / _KEY_FILE).write_text(json.dumps(asdict(job.key)))
@@ -316,16 +325,15 @@ class PreparedSandbox:
 
 @dataclass(frozen=True)
 class PreparedHosts:
-    """The sandboxes of a job of several hosts, in one directory. `port` is the one that is carried to them."""
+    """The sandboxes of a job whose hosts have a network, in one directory."""
 
     hosts: Sequence[PreparedSandbox]
-    port: int
-    addresses: Mapping[str, str]
+    network: NetworkPlan
     directory: Path
 
     def start(self) -> Running:
         """Start all of them in a network. Raises JobFailed if one cannot be started; then none is left."""
-        network = HostNetwork(self.addresses, self.port)
+        network = HostNetwork(self.network)
         with closing(network), ThreadPoolExecutor(len(self.hosts)) as threads:
             placed = [replace(host, place=network.places[host.plan.host_name]) for host in self.hosts]
             starting = [threads.submit(host.start) for host in placed]
@@ -352,7 +360,7 @@ class PreparedHosts:
 
 def _first_alone(job: StagedJob) -> StagedJob:
     """The job without the hosts, and so without the network, that the first of several has beside it."""
-    return replace(job, hosts=job.hosts[:1])
+    return replace(job, hosts=job.hosts[:1], port=None)
 
 
 def _host_directories(directory: Path) -> list[Path]:
@@ -417,8 +425,9 @@ class SandboxedJob:
         processes.signal_first(self._first, signum)
 
     def address(self, port: int) -> tuple[str, int]:
-        """The port on loopback; out of reach if the job is isolated."""
-        return _LOOPBACK, port
+        """The port on loopback, out of reach if the job is isolated; or where the port at which it serves is carried to."""
+        place = place_in(self._directory)
+        return _LOOPBACK, place.reached_at if place and place.reached_at else port
 
     def remove(self) -> None:
         """Kill every process of the sandbox and remove its directory; mounts end with the processes."""

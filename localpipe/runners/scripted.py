@@ -82,7 +82,8 @@ class ScriptedRunner:
     """Runs a behaviour for each job, chosen by the name of its step. Any thread may call it.
 
     `behaviours` by step name, `default` for the others. `refusals` by step name: raised instead of starting.
-    `missing_images`: URIs that it says it does not have. `started` lists the attempts in the order they started.
+    `missing_images`: URIs that it says it does not have. `address_of` tells where a job's port is reached.
+    `started` lists the attempts in the order they started.
     Mutable: keeps the jobs that are not removed yet.
     """
 
@@ -101,7 +102,9 @@ class ScriptedRunner:
         refusals: Mapping[str, LocalpipeError] | None = None,
         missing_images: Collection[str] = (),
         prepares_ahead: bool = False,
+        address_of: Callable[[AttemptKey, int], tuple[str, int]] = lambda _, port: ("127.0.0.1", port),
     ) -> None:
+        self.address_of = address_of
         self.prepares_ahead = prepares_ahead
         self._behaviours, self._default = dict(behaviours or {}), default
         self._refusals, self._missing_images = dict(refusals or {}), frozenset(missing_images)
@@ -245,7 +248,7 @@ class _ScriptedRunning:
         self._container.receive(signum)
 
     def address(self, port: int) -> tuple[str, int]:
-        return "127.0.0.1", port
+        return self._runner.address_of(self.key, port)
 
     @property
     def ended(self) -> bool:

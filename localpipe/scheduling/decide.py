@@ -12,8 +12,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 from localpipe.scheduling.events import AttemptStopped, ExecutionFinished, RetryScheduled
+from localpipe.scheduling.messages import asking_to_stop, asks_to_stop
 from localpipe.scheduling.plan import FailureMode
-from localpipe.scheduling.retries import Retry, decide_retry
+from localpipe.scheduling.retries import Retry, RetryDecision, decide_retry
 from localpipe.scheduling.state import BUSY, ExecutionStatus, StepStatus
 
 if TYPE_CHECKING:
@@ -110,17 +111,24 @@ def _retries(plan: ExecutionPlan, state: ExecutionState) -> Iterator[Record]:
 
 
 def _retry(plan: ExecutionPlan, step: StepExecution) -> Retry | None:
-    """The retry that a failed step is entitled to. Follows from its history alone: asked later, the answer is the same."""
-    if step.tried_since is None or step.ended_at is None:
+    decision = retry_decision(plan, step)
+    return decision if isinstance(decision, Retry) else None
+
+
+def retry_decision(plan: ExecutionPlan, step: StepExecution) -> RetryDecision | None:
+    """The retry that a failed step is entitled to, or why it is to none; None for one that has not failed.
+
+    Follows from its history alone: asked later, the answer is the same.
+    """
+    if step.status is not StepStatus.FAILED or step.tried_since is None or step.ended_at is None:
         return None
-    decision = decide_retry(
+    return decide_retry(
         plan.retry_policies(step.step),
         exception_type=step.exception_type,
         retries=step.retries,
         started_at=step.tried_since,
         failed_at=step.ended_at,
     )
-    return decision if isinstance(decision, Retry) else None
 
 
 def _starts(plan: ExecutionPlan, state: ExecutionState, now: float) -> Iterator[StartAttempt]:
@@ -174,10 +182,24 @@ def _wind_down(plan: ExecutionPlan, state: ExecutionState, now: float) -> list[C
         for step in _steps(plan, state, *BUSY)
         if step.status is not StepStatus.STOPPING or (kill and not step.attempts[-1].killed)
     ]
+    told = list(_tell_queues(plan, state, kill=kill))
     given_up = [Record(AttemptStopped(step.step, step.attempt)) for step in _backing_off(plan, state)]
-    if stops or given_up or state.having(*BUSY):
-        return [*stops, *given_up]
+    if stops or told or given_up or state.having(*BUSY):
+        return [*stops, *told, *given_up]
     return [Record(_outcome_of_winding_down(plan, state, now))]
+
+
+def _tell_queues(plan: ExecutionPlan, state: ExecutionState, *, kill: bool) -> Iterator[Record]:
+    """A second message for each step that waits for an answer, and goes on waiting; one that is killed waits no more.
+
+    Follows: service.md section 5.6.
+    """
+    for step in _steps(plan, state, *BUSY):
+        sent = step.last.message if step.last else None
+        if sent and kill:
+            yield Record(AttemptStopped(step.step, step.attempt))
+        elif sent and not asks_to_stop(sent):
+            yield Record(asking_to_stop(sent))
 
 
 def _outcome_of_winding_down(plan: ExecutionPlan, state: ExecutionState, now: float) -> ExecutionFinished:

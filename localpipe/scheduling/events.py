@@ -20,9 +20,11 @@ class ExecutionStarted:
     `definition` is the JSON document, `parameters` the resolved values, `settings` what the execution keeps for its life
     (runner, region, account, ...). `max_parallel` None: unlimited. `started_at` of the execution is the event's time.
     `images`: URI of each image known by then → what stands for it here, in a sentence; empty for the very image.
+    `selection`: the SelectiveExecutionConfig, None where the whole pipeline runs. `functions`: ARN of each Lambda function
+    that it calls → a `core.functions.Function`.
     """
 
-    SCHEMA: ClassVar[int] = 2
+    SCHEMA: ClassVar[int] = 3
     pipeline_name: str
     execution_id: str
     definition: JSON
@@ -31,6 +33,8 @@ class ExecutionStarted:
     settings: Mapping[str, JSON]
     notes: tuple[str, ...] = ()
     images: Mapping[str, str] = field(default_factory=dict)
+    selection: JSON = None
+    functions: Mapping[str, JSON] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,8 @@ class ChildEnded:
 class MessageSent:
     """A Callback step's message lies in its queue; the step waits for who answers with the token.
 
-    `message` is the body. Follows: service.md section 11.2.
+    `message` is the body. `log_files`: what the command that serves the queue prints; empty without one.
+    Follows: service.md section 11.2.
     """
 
     SCHEMA: ClassVar[int] = 1
@@ -125,14 +130,42 @@ class MessageSent:
     token: str
     queue_url: str
     message: JSON
+    log_files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CacheChecked:
+    """An attempt that is about to be made was compared with earlier results of the step in the same pipeline.
+
+    `by`: what was compared, `service` (values) or `content` (what lies behind them); `values`: member → value, `key` their
+    digest, `step_key` what all of the step's results have in common. `verdict` is a `caching.verdict.Verdict`. `source`: the
+    ARN of the execution that the verdict is about, which ended the step at `source_ended_at`; empty and None where the step
+    has no earlier result. `changes`: what differs from it, each with its `Path`, `Old` and `New`. `off`: why the verdict
+    did not count, in a sentence; empty if it did.
+    Follows: service.md section 6.
+    """
+
+    SCHEMA: ClassVar[int] = 1
+    step: str
+    attempt: int
+    by: str
+    key: str
+    step_key: str
+    values: Mapping[str, JSON]
+    verdict: str
+    source: str = ""
+    source_ended_at: float | None = None
+    changes: tuple[Mapping[str, JSON], ...] = ()
+    off: str = ""
 
 
 @dataclass(frozen=True)
 class StepReused:
     """The step is not done: what it gave in another execution of the pipeline stands for it.
 
-    `source`: the ARN of that execution. `by`: `cache` (the attempt was about to do it) or `selection` (of the execution's
-    SelectiveExecutionConfig). The other members are those that the step had there.
+    `source`: the ARN of that execution. `by`: `cache` (the attempt was about to do it), `selection` (of the execution's
+    SelectiveExecutionConfig) or `given` (there is no source: the user gave the values that are needed). The other members
+    are those that the step had there.
     Follows: service.md sections 6 and 8.
     """
 
@@ -151,14 +184,21 @@ class StepReused:
 
 @dataclass(frozen=True)
 class StepSucceeded:
-    """The step's properties can be referred to from now on."""
+    """The step's properties can be referred to from now on.
 
-    SCHEMA: ClassVar[int] = 1
+    `keys`: what the journal finds the result by, so that it can stand for the step in a later execution. `published`: those
+    of the job's outputs under which something lay at its end → what that was, as a digest of names, sizes and times, or
+    empty where contents do not count.
+    """
+
+    SCHEMA: ClassVar[int] = 2
     step: str
     attempt: int
     properties: JSON
     property_files: Mapping[str, str] = field(default_factory=dict)
     branches_taken: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    published: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -251,6 +291,7 @@ Event: TypeAlias = (
     | ChildLaunched
     | ChildEnded
     | MessageSent
+    | CacheChecked
     | StepReused
     | StepSucceeded
     | AttemptFailed

@@ -72,6 +72,11 @@ def decide_retry(
     return Retry(at, index)
 
 
+def is_configured(policies: Sequence[RetryPolicy], exception_type: str) -> bool:
+    """Whether a policy of the step, or the service's default, names the type, used up or not."""
+    return _applicable(policies, exception_type)[1] is not None
+
+
 def delay_seconds(policy: RetryPolicy, retry: int) -> float:
     """Seconds before a retry, counted from 1: IntervalSeconds x BackoffRate^(retry - 1)."""
     try:

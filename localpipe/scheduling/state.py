@@ -17,6 +17,7 @@ from localpipe.scheduling.events import (
     AttemptFailed,
     AttemptStarted,
     AttemptStopped,
+    CacheChecked,
     ChildEnded,
     ChildLaunched,
     ChildStarted,
@@ -50,6 +51,7 @@ StepEvent: TypeAlias = (
     | ChildLaunched
     | ChildEnded
     | MessageSent
+    | CacheChecked
     | StepReused
     | StepSucceeded
     | AttemptFailed
@@ -99,6 +101,7 @@ TRANSITIONS: Mapping[tuple[StepStatus, type[Event]], StepStatus] = {
     (StepStatus.STARTING, RoomAwaited): StepStatus.STARTING,
     (StepStatus.STARTING, JobLaunched): StepStatus.EXECUTING,
     (StepStatus.STARTING, MessageSent): StepStatus.EXECUTING,
+    (StepStatus.STARTING, CacheChecked): StepStatus.STARTING,
     (StepStatus.STARTING, StepReused): StepStatus.SUCCEEDED,  # found in the cache
     (StepStatus.STARTING, StopSignalled): StepStatus.STOPPING,
     (StepStatus.STARTING, StepSucceeded): StepStatus.SUCCEEDED,
@@ -117,6 +120,7 @@ TRANSITIONS: Mapping[tuple[StepStatus, type[Event]], StepStatus] = {
     (StepStatus.STOPPING, RoomAwaited): StepStatus.STOPPING,  # what was being done when it was told to stop
     (StepStatus.STOPPING, JobLaunched): StepStatus.STOPPING,
     (StepStatus.STOPPING, MessageSent): StepStatus.STOPPING,
+    (StepStatus.STOPPING, CacheChecked): StepStatus.STOPPING,
     (StepStatus.STOPPING, StepReused): StepStatus.SUCCEEDED,
     (StepStatus.STOPPING, ChildStarted): StepStatus.STOPPING,
     (StepStatus.STOPPING, ChildLaunched): StepStatus.STOPPING,
@@ -140,7 +144,7 @@ class AttemptExecution:
     `started_at` stays when a crashed attempt is done anew. `killed`: it was signalled after a kill had been asked for.
     `failed_host`: the host of its job that failed first, empty if none did. `awaits`: the place that its job waits for, in a
     sentence. `children`: its own jobs by number. `message`: what a Callback step has sent. `reused`: it was not made, since
-    what the step gave elsewhere stands for it.
+    what the step gave elsewhere stands for it. `checks`: how it was compared with earlier results, by what was compared.
     """
 
     attempt: int
@@ -161,6 +165,22 @@ class AttemptExecution:
     children: Mapping[int, ChildExecution] = field(default_factory=dict)
     message: MessageSent | None = None
     reused: StepReused | None = None
+    checks: Mapping[str, CacheChecked] = field(default_factory=dict)
+
+    @property
+    def own_jobs(self) -> tuple[ChildExecution, ...]:
+        """Its own jobs in the order of their numbers."""
+        return tuple(self.children[number] for number in sorted(self.children))
+
+    @property
+    def all_log_files(self) -> tuple[str, ...]:
+        """Those of its job, then those of its own jobs."""
+        return (*self.log_files, *(log_file for child in self.own_jobs for log_file in child.log_files))
+
+    @property
+    def all_outputs(self) -> tuple[str, ...]:
+        """Those of its job, then those of its own jobs."""
+        return (*self.outputs, *(uri for child in self.own_jobs for uri in child.outputs))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,8 +249,8 @@ class StepExecution:
 
     @property
     def log_files(self) -> tuple[str, ...]:
-        """Host paths of the last attempt's logs."""
-        return self.last.log_files if self.last else ()
+        """Host paths of the logs of the last attempt and of its own jobs."""
+        return self.last.all_log_files if self.last else ()
 
     @property
     def repeat_command(self) -> str:
@@ -239,8 +259,8 @@ class StepExecution:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """S3 URIs under which the last attempt's job publishes."""
-        return self.last.outputs if self.last else ()
+        """S3 URIs under which the last attempt's job publishes, or its own jobs do."""
+        return self.last.all_outputs if self.last else ()
 
 
 _ENDED = frozenset({StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.STOPPED})
@@ -435,6 +455,7 @@ def _reuse(step: StepExecution, event: StepReused, at: float) -> StepExecution:
         outputs=event.outputs,
         log_files=event.log_files,
         reused=event,
+        checks=step.attempts[-1].checks if under_way else {},
     )
     attempts = step.attempts[:-1] if under_way else step.attempts
     return replace(
@@ -463,23 +484,29 @@ def _attempt_after(last: AttemptExecution, event: StepEvent, at: float, *, kill:
             return _ended(last, event, at)
         case RoomAwaited(reason=reason):
             return replace(last, awaits=reason)
-        case MessageSent():
-            return replace(last, message=event, launched_at=at, awaits="")
-        case JobLaunched():
-            return replace(
-                last,
-                awaits="",
-                log_files=event.log_files,
-                repeat_command=event.repeat_command,
-                outputs=event.outputs,
-                launched_at=last.launched_at if event.found else at,
-            )
+        case CacheChecked(by=by):
+            return replace(last, checks={**last.checks, by: event})
+        case MessageSent() | JobLaunched():
+            return _launched(last, event, at)
         case StopSignalled():
             return replace(last, killed=kill)
         case AttemptStarted() | RetryScheduled() | StepReused() | ChildStarted() | ChildLaunched() | ChildEnded():
             return last
         case _:
             assert_never(event)
+
+
+def _launched(last: AttemptExecution, event: MessageSent | JobLaunched, at: float) -> AttemptExecution:
+    if isinstance(event, MessageSent):
+        return replace(last, message=event, log_files=event.log_files, launched_at=at, awaits="")
+    return replace(
+        last,
+        awaits="",
+        log_files=event.log_files,
+        repeat_command=event.repeat_command,
+        outputs=event.outputs,
+        launched_at=last.launched_at if event.found else at,
+    )
 
 
 def _ended(last: AttemptExecution, event: StepSucceeded | AttemptFailed | AttemptStopped, at: float) -> AttemptExecution:

@@ -1,6 +1,6 @@
 """The AWS endpoint of scripts and jobs: S3 whole and the few calls of STS, IAM and, while a pipeline is defined, SageMaker.
 
-Then Lambda too takes functions, so that the steps that would call them are told by name that they are not supported.
+Then Lambda too takes the functions that Lambda steps are to call.
 
 A request belongs to the service in its credential scope, else in `X-Amz-Target`; one with neither is S3's (presigned or
 unsigned). Whatever is not served is refused by name. Follows: service.md section 9.4.
@@ -12,7 +12,7 @@ import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, quote, unquote
+from urllib.parse import parse_qs, quote
 from xml.sax.saxutils import escape
 
 from starlette.requests import Request
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from localpipe.core import JSON
     from localpipe.core.names import Identity
+    from localpipe.server.functions import FunctionCapture
 
 CALL_HEADER = "x-localpipe-call"
 """`<service>:<Operation>`, sent by the redirection in the author's process; other clients do not send it."""
@@ -36,7 +37,6 @@ CALL_HEADER = "x-localpipe-call"
 REFUSED_HEADER = "x-localpipe-refused"
 """`<service>:<Operation>`, in the answer to a call that is not served: it may look like the service's own refusal."""
 
-_FUNCTION_PATH = re.compile(r"/2015-03-31/functions(?:/(?P<name>[^/]+)/code)?")
 _CBOR_PATH = re.compile(r"/service/[^/]+/operation/(?P<operation>\w+)")
 _SCOPE = re.compile(r"Credential=(?P<key>[^/]+)/\d{8}/[^/]+/(?P<service>[^/]+)/aws4_request")
 _REQUEST_ID = "00000000-0000-0000-0000-000000000000"
@@ -72,7 +72,7 @@ class Services:
 
     `sagemaker`: its operations by name. `session_name`: of the role session that the caller is. `served_to`: who is
     refused what is not served, as the end of a sentence. `authoring`: whatever else of SageMaker the caller describes is
-    not there, and Lambda says that it has made the functions it is given.
+    not there. `functions`: takes the calls of Lambda, None where it is not served.
     """
 
     identity: Identity
@@ -81,9 +81,15 @@ class Services:
     served_to: str
     sagemaker: Mapping[str, Callable[[JSON], JSON]]
     authoring: bool
+    functions: FunctionCapture | None = None
 
 
-def authoring_services(identity: Identity, access_key: str, sagemaker: Mapping[str, Callable[[JSON], JSON]]) -> Services:
+def authoring_services(
+    identity: Identity,
+    access_key: str,
+    sagemaker: Mapping[str, Callable[[JSON], JSON]],
+    functions: FunctionCapture | None = None,
+) -> Services:
     """What a script is served while it defines a pipeline."""
     return Services(
         identity=identity,
@@ -92,6 +98,7 @@ def authoring_services(identity: Identity, access_key: str, sagemaker: Mapping[s
         served_to="while a pipeline is compiled",
         sagemaker=sagemaker,
         authoring=True,
+        functions=functions,
     )
 
 
@@ -170,8 +177,9 @@ def _served(call: Call, services: Services) -> Response | None:
     """The response of the operation; None if it is not served. Raises CallRefused, StoreError."""
     if call.service == "sagemaker" and call.operation in services.sagemaker:
         return _json_response(services.sagemaker[call.operation](json.loads(call.body or b"{}")))
-    if services.authoring and call.name in _FUNCTION_CALLS:
-        return _json_response(_put_function(call, services.identity))
+    if services.functions and call.service == "lambda":
+        answer = services.functions.answer(call.name.partition(":")[2], call.path, call.body)
+        return None if answer is None else _json_response(answer)
     if (call.service, call.operation) in _QUERY_OPERATIONS:
         return _xml_response(call.operation, _QUERY_OPERATIONS[call.service, call.operation](call.form, services))
     return None
@@ -229,16 +237,6 @@ def _say_nothing(_form: Mapping[str, str], _services: Services) -> str:
 def _simulate_principal_policy(_form: Mapping[str, str], _services: Services) -> str:
     return "<EvaluationResults/><IsTruncated>false</IsTruncated>"
 
-
-def _put_function(call: Call, identity: Identity) -> JSON:
-    """A function that is made or gets other code, as far as the SDKs read it. It is named by its name or its ARN."""
-    match = _FUNCTION_PATH.fullmatch(unquote(call.path))
-    in_path = match["name"] if match else None
-    name = (in_path or json.loads(call.body)["FunctionName"]).rpartition(":")[2]
-    return {"FunctionName": name, "FunctionArn": f"arn:aws:lambda:{identity.region}:{identity.account}:function:{name}"}
-
-
-_FUNCTION_CALLS = frozenset({"lambda:CreateFunction", "lambda:UpdateFunctionCode"})
 
 _QUERY_OPERATIONS = {
     ("sts", "GetCallerIdentity"): _get_caller_identity,

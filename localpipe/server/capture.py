@@ -7,16 +7,23 @@ another one is the one that is wanted. Follows: service.md sections 9.1, 9.2, 9.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from localpipe.core.names import Identity, S3Uri
+from localpipe.core.names import ExecutionName, Identity, S3Uri
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from localpipe.core import JSON
     from localpipe.core.ports import ObjectStore
+
+History: TypeAlias = Callable[[str], "Iterable[PastExecution]"]
+"""From a pipeline's name to the executions that there were of it, newest first."""
+
+OF_SCRIPT = "authored"
+"""How the id of an execution begins that a script starts itself."""
 
 _INVALID_IF_MISSING = frozenset(
     {
@@ -73,22 +80,41 @@ class CapturedPipeline:
 
 @dataclass(frozen=True, kw_only=True)
 class CapturedStart:
-    """A StartPipelineExecution. `max_parallel` None: the pipeline's. `selective`: only some steps are to run."""
+    """A StartPipelineExecution. `max_parallel` None: the pipeline's. `selective`: its SelectiveExecutionConfig, or None."""
 
     parameters: Mapping[str, str]
     max_parallel: int | None = None
-    selective: bool = False
+    selective: JSON = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastExecution:
+    """An execution that was there before the script. `started_at`: epoch seconds. `parameters`: all, with their values."""
+
+    name: ExecutionName
+    status: str
+    started_at: float
+    parameters: Mapping[str, JSON]
+
+
+def no_history(pipeline_name: str) -> Iterable[PastExecution]:
+    """There was no execution."""
+    del pipeline_name
+    return ()
 
 
 class PipelineCapture:
     """The SageMaker of one script. Owns what it has received; `now` (epoch seconds) is the time of everything in it.
 
     `wanted`: the pipeline that is meant where the script makes several; executions of the others have succeeded. None: none
-    has.
+    has. `history`: the executions that there were of a pipeline before the script, newest first.
     """
 
-    def __init__(self, store: ObjectStore, identity: Identity, now: float, wanted: str | None = None) -> None:
+    def __init__(
+        self, store: ObjectStore, identity: Identity, now: float, wanted: str | None = None, history: History = no_history
+    ) -> None:
         self._store = store
+        self._history = history
         self._wanted = wanted
         self._identity = identity
         self._now = now
@@ -167,14 +193,16 @@ class PipelineCapture:
         start = CapturedStart(
             parameters={given["Name"]: given["Value"] for given in request.get("PipelineParameters") or []},
             max_parallel=_max_parallel(request),
-            selective=bool(request.get("SelectiveExecutionConfig")),
+            selective=request.get("SelectiveExecutionConfig"),
         )
         self._pipelines[pipeline.name] = replace(pipeline, start=start)
-        arn = f"{self._identity.arn('pipeline', pipeline.name)}/execution/authored{len(self._executions):04d}"
+        arn = f"{self._identity.arn('pipeline', pipeline.name)}/execution/{OF_SCRIPT}{len(self._executions):04d}"
         self._executions[arn] = pipeline.name
         return {"PipelineExecutionArn": arn}
 
     def _describe_execution(self, request: JSON) -> JSON:
+        if past := self._past(request["PipelineExecutionArn"]):
+            return _summary_of(past) | {"PipelineArn": past.name.pipeline_arn, "CreationTime": past.started_at}
         name = self._executed(request)
         return {
             "PipelineArn": self._identity.arn("pipeline", name),
@@ -191,10 +219,8 @@ class PipelineCapture:
 
     def _list_parameters(self, request: JSON) -> JSON:
         """All parameters, those that have their defaults too. Follows: service.md section 4."""
-        pipeline = self._pipelines[self._executed(request)]
-        declared = json.loads(pipeline.definition).get("Parameters") or []
-        values = {parameter["Name"]: parameter.get("DefaultValue") for parameter in declared}
-        values.update(pipeline.start.parameters if pipeline.start else {})
+        past = self._past(request["PipelineExecutionArn"])
+        values = past.parameters if past else self._started_with(self._pipelines[self._executed(request)])
         return {
             "PipelineParameters": [
                 {"Name": name, "Value": value if isinstance(value, str) else json.dumps(value)}
@@ -203,6 +229,16 @@ class PipelineCapture:
             ]
         }
 
+    def _started_with(self, pipeline: CapturedPipeline) -> Mapping[str, JSON]:
+        declared = json.loads(pipeline.definition).get("Parameters") or []
+        values = {parameter["Name"]: parameter.get("DefaultValue") for parameter in declared}
+        return values | dict(pipeline.start.parameters if pipeline.start else {})
+
+    def _past(self, arn: str) -> PastExecution | None:
+        """The execution of that ARN, if it was before the script."""
+        pipeline_name = arn.rpartition(":pipeline/")[2].partition("/")[0]
+        return next((past for past in self._history(pipeline_name) if past.name.arn == arn), None)
+
     def _status(self, pipeline_name: str) -> str:
         return "Executing" if self._wanted in {None, pipeline_name} else "Succeeded"
 
@@ -210,13 +246,14 @@ class PipelineCapture:
         return {"PipelineDefinition": self._pipelines[self._executed(request)].definition, "CreationTime": self._now}
 
     def _list_executions(self, request: JSON) -> JSON:
+        """Newest first, as the service does unless it is told otherwise."""
         name = self._pipeline(request).name
         summaries = [
             {"PipelineExecutionArn": arn, "PipelineExecutionStatus": self._status(name), "StartTime": self._now}
-            for arn, pipeline_name in self._executions.items()
+            for arn, pipeline_name in reversed(self._executions.items())
             if pipeline_name == name
         ]
-        return {"PipelineExecutionSummaries": summaries}
+        return {"PipelineExecutionSummaries": [*summaries, *map(_summary_of, self._history(name))]}
 
     def _create_group(self, request: JSON) -> JSON:
         name = request["ModelPackageGroupName"]
@@ -275,6 +312,14 @@ class PipelineCapture:
             "CreationTime": self._now,
             "LastModifiedTime": self._now,
         }
+
+
+def _summary_of(past: PastExecution) -> JSON:
+    return {
+        "PipelineExecutionArn": past.name.arn,
+        "PipelineExecutionStatus": past.status,
+        "StartTime": past.started_at,
+    }
 
 
 def _max_parallel(request: JSON) -> int | None:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from localpipe.core.names import S3Uri
 from localpipe.core.ports import CommandLine
-from localpipe.core.work import RunJob
+from localpipe.core.work import RunJob, RunTransform
 from localpipe.engine.resolve import Attempt, resolve, step_values, whole_environment
 from localpipe.errors import UsageError
+from localpipe.jobs.serving import model_named, serving_specs
 from localpipe.scheduling.state import BUSY
-from localpipe.service.executions import endpoint_of, environment_of, refreshed, world_of
-from localpipe.service.views import started_steps
+from localpipe.service.executions import endpoint_of, refreshed, world_of
+from localpipe.service.views import reuse_words, started_steps
 from localpipe.settings import JOB_COMMAND
 from localpipe.staging.targets import AttemptLayout
 
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from localpipe.core import JSON
-    from localpipe.core.jobspec import StagedJob
+    from localpipe.core.jobspec import JobSpec, StagedJob
+    from localpipe.core.names import AttemptKey
     from localpipe.core.ports import ObjectInfo, ObjectStore
+    from localpipe.core.transform import TransformSpec
     from localpipe.engine.resolve import World
     from localpipe.scheduling.state import StepExecution
     from localpipe.service.executions import PipelineExecution
@@ -48,18 +51,23 @@ class Shell:
 
 @dataclass(frozen=True, kw_only=True)
 class HostFiles:
-    """What one host of a step's job left here: its log, and the directory that stands for its `/`."""
+    """What one host of a step left here: its log, and the directory that stands for its `/`, where there is one."""
 
     name: str
     log_file: Path
-    root_dir: Path
+    root_dir: Path | None
 
 
-def host_files(execution: PipelineExecution, step: StepExecution) -> tuple[HostFiles, ...]:
+def host_files(step: StepExecution) -> tuple[HostFiles, ...]:
     """The hosts of the step's last attempt; none of a step whose containers never ran."""
-    layout = AttemptLayout(execution.home.attempt_dir(execution.key(step)))
     logs = [Path(log_file) for log_file in step.log_files]
-    return tuple(HostFiles(name=log.stem, log_file=log, root_dir=layout.host(log.stem).root_dir) for log in logs)
+    return tuple(HostFiles(name=log.stem, log_file=log, root_dir=_root_dir(log)) for log in logs)
+
+
+def _root_dir(log: Path) -> Path | None:
+    """The directory of the host of a log, in the attempt that the log lies in."""
+    root_dir = AttemptLayout(log.parent.parent).host(log.stem).root_dir
+    return root_dir if root_dir.is_dir() else None
 
 
 @contextmanager
@@ -75,7 +83,7 @@ def enter(execution: PipelineExecution, step_name: str, *, terminal: bool, host_
     with tempfile.TemporaryDirectory(prefix="localpipe-shell-") as directory:
         endpoint = endpoint_of(execution, runner, Path(directory))
         try:
-            staged = _staged(execution, step, world_of(execution, runner, environment_of(execution, endpoint)))
+            staged = _staged(execution, step, world_of(execution, runner, endpoint), host_name)
             host = _index_of(host_name, staged)
             own_command = shlex.join(runner.job_command(staged))
             script = ["sh", "-c", f"export {JOB_COMMAND}={shlex.quote(own_command)}; {_OPEN_SHELL}"]
@@ -130,12 +138,14 @@ def objects_of(step: StepExecution, store: ObjectStore) -> Iterator[ObjectInfo]:
                 yield info
 
 
-def _staged(execution: PipelineExecution, step: StepExecution, world: World) -> StagedJob:
-    """The job of the step's last attempt, described again from the journal."""
+def _staged(execution: PipelineExecution, step: StepExecution, world: World, host_name: str | None) -> StagedJob:
+    """The job of the step's last attempt, described again from the journal; of the containers of a model that one."""
     definition = execution.pipeline.steps[step.step]
     if not execution.home.attempt_dir(execution.key(step)).is_dir():
         if step.status in BUSY:
             reason = "its job is not made ready yet."
+        elif step.last and step.last.reused:
+            reason = f"it was not done here; {reuse_words(step.last.reused)}."
         elif step.reason:
             reason = f"its job was not made ready. {step.reason}"
         else:
@@ -150,7 +160,22 @@ def _staged(execution: PipelineExecution, step: StepExecution, world: World) -> 
         reattach=True,
     )
     work = world.step_types[definition.type].work(resolve(attempt, world))
-    assert isinstance(work, RunJob)  # noqa: S101 - what was made ready is a job
-    spec = work.spec
+    match work:
+        case RunJob(spec=spec):
+            key = attempt.key
+        case RunTransform(spec=transform):
+            key, spec = _container(transform, attempt.key, world, host_name)
+        case _:
+            reason = f"a {definition.type} step runs no container."
+            raise UsageError(f"There is nothing to enter in step {step.step!r}: {reason}")
     environment = whole_environment(spec, world)
-    return world.stager.stage(spec, attempt.key, environment, anew=False, overlays=world.runner.overlays)
+    return world.stager.stage(spec, key, environment, anew=False, overlays=world.runner.overlays)
+
+
+def _container(transform: TransformSpec, key: AttemptKey, world: World, host_name: str | None) -> tuple[AttemptKey, JobSpec]:
+    """The container of a model that is called so, else the first."""
+    model = model_named(transform.model_name, world.registry.models())
+    containers = serving_specs(model, transform, world.execution.identity)
+    named = (child for child, spec in enumerate(containers, start=1) if spec.hosts[0].name == host_name)
+    child = next(named, 1)
+    return replace(key, child=child), containers[child - 1]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from localpipe.errors import ExecutionBusy, HomeUnusable
 from localpipe.journal.lease import driving, is_driven
 from localpipe.scheduling.state import fold
+from localpipe.service.lineage import keep_lineage, made_by_execution
 from localpipe.staging import delete_tree
 
 if TYPE_CHECKING:
@@ -25,19 +26,23 @@ _TRASH = ".trash-"
 
 @dataclass(frozen=True, kw_only=True)
 class Removable:
-    """Working directories and logs of an ended execution. `bytes` is what they take on disk."""
+    """Working directories and logs of an ended execution. `bytes` is what they take on disk.
+
+    `models`: names of the models and model packages that it made; they stay, and what they came from is kept with them.
+    """
 
     execution_id: str
     pipeline_name: str
     status: str
     ended_at: float
     bytes: int
+    models: tuple[str, ...] = ()
 
 
 def removable_executions(home: Home, *, older_than_days: float, keep: int) -> Sequence[Removable]:
     """Executions that ended at least that long ago, the newest `keep` of all left out, oldest first."""
     before = home.clock.now() - older_than_days * _SECONDS_PER_DAY
-    known = home.journal.executions()
+    known, made = home.journal.executions(), made_by_execution(home)
     result = []
     for started in known[: max(0, len(known) - keep)]:
         directory = home.execution_dir(started.execution_id)
@@ -51,13 +56,16 @@ def removable_executions(home: Home, *, older_than_days: float, keep: int) -> Se
                 status=state.status.value,
                 ended_at=state.ended_at,
                 bytes=_size(directory),
+                models=tuple(each.name for each in made.get(started.execution_id, ())),
             )
         )
     return result
 
 
 def remove_execution(home: Home, execution_id: str) -> bool:
-    """Forget an ended execution: its facts, logs and working directories. Objects in S3 and models stay.
+    """Forget an ended execution: its facts, logs and working directories.
+
+    Objects in S3 and models stay; the registry is given what the facts tell of where the models came from.
 
     Its directory is only put aside; `empty_trash` deletes it. False, with nothing done, if a process drives it or it goes on
     by now: whoever wants to resume or retry it meanwhile either has it whole or finds it gone.
@@ -67,6 +75,7 @@ def remove_execution(home: Home, execution_id: str) -> bool:
         with driving(directory):
             if not fold(home.journal.read(execution_id)).finished:
                 return False
+            keep_lineage(home, execution_id)
             home.journal.forget(execution_id)
             directory.rename(home.runs / f"{_TRASH}{execution_id}-{secrets.token_hex(4)}")
     except ExecutionBusy:

@@ -19,8 +19,12 @@ from localpipe.errors import NotFound, UsageError
 from localpipe.journal.lease import driving, is_driven, ring
 from localpipe.scheduling.events import ExecutionStarted, RetryRequested, StopRequested
 from localpipe.scheduling.state import fold
+from localpipe.service.functions import function_host, kept_functions
+from localpipe.service.parts import part_of
 from localpipe.service.preflight import Pipeline, Preflight, fitter, read_pipeline
+from localpipe.service.results import results_of
 from localpipe.service.serving_images import what_serves
+from localpipe.service.tuning_jobs import training_jobs_of
 from localpipe.service.views import execution_document
 from localpipe.service.wiring import RUNNER_OF_NO_JOBS
 
@@ -47,7 +51,8 @@ _CAN_BE_RETRIED = ("Failed", "Stopped")
 class PipelineExecution:
     """One execution as its journal tells it.
 
-    `home` has the settings that the execution keeps. `driven`: a process drives it at this moment.
+    `home` has the settings that the execution keeps. The graph of `pipeline` has the steps that the execution runs and those
+    that it reuses. `driven`: a process drives it at this moment.
     """
 
     home: Home
@@ -84,18 +89,24 @@ class PipelineExecution:
 def start_pipeline_execution(home: Home, ready: Preflight) -> str:
     """Write down that the pipeline is to run, and return the execution id. Nothing runs yet: `drive` does that."""
     execution_id = "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH))
+    home.execution_dir(execution_id).mkdir(parents=True)
     started = ExecutionStarted(
         pipeline_name=ready.pipeline.name,
         execution_id=execution_id,
         definition=ready.pipeline.definition.source,
         parameters=ready.parameters,
         max_parallel=ready.max_parallel,
-        settings={**home.settings.kept(), "runner": ready.runner_name or RUNNER_OF_NO_JOBS},
+        settings={
+            **home.settings.kept(),
+            "runner": ready.runner_name or RUNNER_OF_NO_JOBS,
+            "faults": [str(fault) for fault in ready.faults],
+        },
         notes=ready.notes,
         images={image.image_uri: what_serves(image, home.settings) for image in ready.images},
+        selection=ready.selection,
+        functions=kept_functions(home, ready.functions, home.execution_dir(execution_id) / "functions"),
     )
-    home.execution_dir(execution_id).mkdir(parents=True)
-    home.journal.append(execution_id, [started])
+    home.journal.append(execution_id, [started, *ready.reused])
     return execution_id
 
 
@@ -123,7 +134,7 @@ def drive(
             raise NotFound("execution", name.execution_id)
         endpoint = endpoint_of(execution, runner, directory)
         endpoint.resume()
-        world = world_of(execution, runner, environment_of(execution, endpoint))
+        world = world_of(execution, runner, endpoint)
         try:
             if first:
                 first()
@@ -142,7 +153,7 @@ def drive(
     return replace(execution, state=fold(home.journal.read(name.execution_id)), driven=False)
 
 
-def world_of(execution: PipelineExecution, runner: Runner, job_environment: Callable[[str], Mapping[str, str]]) -> World:
+def world_of(execution: PipelineExecution, runner: Runner, endpoint: JobEndpoint) -> World:
     """The effects in which the steps of an execution are done."""
     home = execution.home
     return World(
@@ -154,12 +165,19 @@ def world_of(execution: PipelineExecution, runner: Runner, job_environment: Call
         fit=fitter(home),
         store=home.store,
         registry=home.registry,
+        functions=function_host(execution, endpoint, runner),
+        queues=home.queues(),
         runner=runner,
-        slots=home.slots,
+        slots=home.slots(execution.name.execution_id),
+        size=home.size,
+        faults=home.settings.faults,
         stager=home.stager(),
         clock=home.clock,
         grace_seconds=home.settings.stop_grace_seconds,
-        job_environment=job_environment,
+        job_environment=_environment_of(execution, endpoint),
+        max_trials=home.settings.max_trials,
+        tuning_jobs=partial(training_jobs_of, home),
+        results=results_of(execution.name, home, runner),
     )
 
 
@@ -171,12 +189,13 @@ def describe_pipeline_execution(home: Home, execution: str) -> PipelineExecution
     name = ExecutionName(
         pipeline_name=started.pipeline_name, execution_id=started.execution_id, identity=kept.settings.identity
     )
+    state = fold(home.journal.read(started.execution_id))
     return PipelineExecution(
         home=kept,
         name=name,
         started=started,
-        pipeline=read_pipeline(kept, started.definition, started.pipeline_name),
-        state=fold(home.journal.read(started.execution_id)),
+        pipeline=part_of(read_pipeline(kept, started.definition, started.pipeline_name), state),
+        state=state,
         driven=driven,
     )
 
@@ -272,7 +291,7 @@ def endpoint_of(execution: PipelineExecution, runner: Runner, directory: Path) -
     return JobEndpoint(directory, home.settings.region, runner.endpoint_url_host(), serve)
 
 
-def environment_of(execution: PipelineExecution, endpoint: JobEndpoint) -> Callable[[str], Mapping[str, str]]:
+def _environment_of(execution: PipelineExecution, endpoint: JobEndpoint) -> Callable[[str], Mapping[str, str]]:
     """The variables of a job by its image URI: where the local S3 is and, for a stand-in, the package index beside it.
 
     Any other image keeps its own index: it may be one that only its pip.conf knows.
@@ -291,6 +310,7 @@ def environment_of(execution: PipelineExecution, endpoint: JobEndpoint) -> Calla
 def _job_name(pipeline: Pipeline, home: Home, step: str, key: AttemptKey) -> str:
     """The name of an attempt's job; a name left in the arguments is its prefix. Follows: service.md section 1.5."""
     definition = pipeline.graph.nodes[step].step
-    argument = home.step_types[definition.type].job_name_argument
+    step_type = home.step_types[definition.type]
+    argument = step_type.job_name_argument
     prefix = (definition.arguments or {}).get(argument) if argument else None
-    return job_name(key, prefix if isinstance(prefix, str) else None)
+    return job_name(key, prefix if isinstance(prefix, str) else None, step_type.job_name_limit)

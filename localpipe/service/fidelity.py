@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from localpipe.caching.verdict import CacheMode
 from localpipe.core.fidelity import Circumstances, Verdict
 from localpipe.core.times import iso_time
 from localpipe.definition.expressions import EvaluationContext, evaluate, is_expression
@@ -64,20 +65,21 @@ class Difference:
 def fidelity(execution: PipelineExecution, runner: Runner | None = None) -> Sequence[Finding]:
     """The verdict on every member that the pipeline and the requests of its steps have.
 
-    A step whose request was never carried out (not reached, refused) has nothing to be judged. `runner` replaces the one
+    A step whose request was not carried out (not reached, refused, reused) has nothing to judge. `runner` replaces the one
     that the execution keeps (tests).
     """
     circumstances = _circumstances(execution, runner or execution.home.runner(execution.home.settings.runner))
     values = {name: step_values(step) for name, step in execution.state.steps.items()}
     findings = list(_of_pipeline(execution.pipeline.definition))
     for step in started_steps(execution.state):
-        if not (step.log_files or step.properties):
+        if (step.last and step.last.reused) or not (step.log_files or step.properties):
             continue
         definition = execution.pipeline.steps[step.step]
         kind = execution.home.step_types[definition.type]
-        findings += _of_step(definition)
+        findings += _of_step(definition, kind, execution.home.settings.cache)
         if kind.fidelity:
-            request = _with_values(definition.arguments, _context(execution, step, kind, values))
+            request = {**definition.arguments, **definition.fields}
+            request = _with_values(request, _context(execution, step, kind, values))
             findings += judged(step.step, request, kind.fidelity, circumstances)
     return findings
 
@@ -139,6 +141,7 @@ def _circumstances(execution: PipelineExecution, runner: Runner) -> Circumstance
         limits_kept=limits_kept,
         limits_refused=settings.enforce_instances and not runner.keeps_limits,
         one_user=runner.one_user,
+        max_trials=settings.max_trials,
     )
 
 
@@ -151,9 +154,10 @@ def _of_pipeline(definition: PipelineDefinition) -> Iterator[Finding]:
             yield Finding(step=None, member=member, verdict=Verdict.IGNORED, note=note)
 
 
-def _of_step(step: StepDefinition) -> Iterator[Finding]:
-    if step.cache and step.cache.enabled:
-        note = "Read, not applied: the step was done, whatever an earlier execution had done."
+def _of_step(step: StepDefinition, kind: StepType, cache: str) -> Iterator[Finding]:
+    if step.cache and step.cache.enabled and (kind.signature is None or cache == CacheMode.OFF):
+        why = f"a {step.type} step is never answered from an earlier result" if kind.signature is None else "--cache off"
+        note = f"Not applied: {why}."
         yield Finding(step=step.name, member="CacheConfig", verdict=Verdict.IGNORED, note=note)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from localpipe.core.names import AttemptKey, S3Uri, job_name
 from localpipe.core.times import iso_time
-from localpipe.core.work import RunJob
+from localpipe.core.work import CreateResource, RunJob, RunTransform, RunTuning
 from localpipe.definition.check import with_own_words
 from localpipe.definition.expressions import GET, JSON_GET, EvaluationContext, evaluate, is_expression
 from localpipe.definition.requests import value_problems
@@ -22,15 +22,20 @@ from localpipe.definition.unknowns import is_unknown, with_unknowns
 from localpipe.definition.wording import element, member
 from localpipe.engine.resolve import evaluated, execution_variables
 from localpipe.errors import ExpressionError, JobFailed
+from localpipe.jobs.tuning import foreseen_trials
+from localpipe.registry.containers import with_packages
+from localpipe.service.foresight_models import creating_step, foreseen_containers, foreseen_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from localpipe.core import JSON
     from localpipe.core.jobspec import Channel, JobSpec, OutputSpec
     from localpipe.core.names import ExecutionName
     from localpipe.core.ports import ObjectStore
+    from localpipe.core.transform import TransformSpec
     from localpipe.core.work import Work
+    from localpipe.definition.expressions import StepValues
     from localpipe.definition.model import StepDefinition
     from localpipe.definition.property_paths import ServiceModel
     from localpipe.errors import Problem
@@ -46,10 +51,16 @@ _S3_URI = re.compile(r"s3://[^/\s\"',\\]+(?:/[^\s\"',\\]*)?")
 
 @dataclass(frozen=True, kw_only=True)
 class ForeseenJob:
-    """A job that a step would start, with what is known of it now; `spec` None: nothing."""
+    """A job that a step would start, with what is known of it now; `spec` None: nothing.
+
+    `missing_model`: the registered model that it would run, which is not there. `parents`: the tuning jobs that its tuning
+    job learns from, "" for one that is not known yet.
+    """
 
     node: Node
     spec: JobSpec | None
+    missing_model: str = ""
+    parents: tuple[str, ...] = ()
 
     @property
     def image_uri(self) -> str | None:
@@ -64,19 +75,70 @@ def foresee(
     step_types: Mapping[str, StepType],
     fit: Callable[[str, JSON, str], JSON],
     execution: ExecutionName,
+    *,
+    known: Mapping[str, StepValues],
+    models: Callable[[], Sequence[JSON]],
+    package: Callable[[str], JSON | None],
 ) -> Iterator[ForeseenJob]:
-    """Yield the jobs, in document order, with what can be foreseen of them."""
+    """Yield the jobs, in document order, with what can be foreseen of them.
+
+    `known`: what those steps of the graph gave that will not be done. `models`: those that are registered. `package`: the
+    registered model package of a name.
+    """
+
+    def work_of(node: Node) -> Work:
+        return _work(node.step, step_types[node.step.type], parameters, fit, execution, known=known)
+
+    def made_by(node: Node) -> JSON | None:
+        """The CreateModel request of a step."""
+        work = work_of(node)
+        return with_packages(work.request, package) if isinstance(work, CreateResource) else None
+
     for node in graph.nodes.values():
         step_type = step_types[node.step.type]
-        if step_type.job_name_argument is None:
+        if step_type.job_name_argument is None or node.name in known:
             continue
         try:
-            work = _work(node.step, step_type, parameters, fit, execution)
+            work = work_of(node)
+            if isinstance(work, RunTransform):
+                jobs = _transform_jobs(node, work.spec, graph=graph, made_by=made_by, models=models, execution=execution)
+            else:
+                jobs = list(_jobs_of(node, work))
         except (ExpressionError, JobFailed):
-            yield ForeseenJob(node=node, spec=None)
-            continue
-        if isinstance(work, RunJob):
-            yield ForeseenJob(node=node, spec=work.spec)
+            jobs = [ForeseenJob(node=node, spec=None)]
+        yield from jobs
+
+
+def _transform_jobs(
+    node: Node,
+    spec: TransformSpec,
+    *,
+    graph: PipelineGraph,
+    made_by: Callable[[Node], JSON | None],
+    models: Callable[[], Sequence[JSON]],
+    execution: ExecutionName,
+) -> list[ForeseenJob]:
+    """A job for each container of the model, which a step of the pipeline may create. Raises ExpressionError, JobFailed."""
+
+    def created() -> JSON | None:
+        creator = graph.nodes.get(creating_step(node.step) or "")
+        return made_by(creator) if creator else None
+
+    model = foreseen_model(spec, created, models)
+    if model is None:
+        return [ForeseenJob(node=node, spec=None, missing_model=spec.model_name)]
+    return [ForeseenJob(node=node, spec=each) for each in foreseen_containers(spec, model, execution.identity)]
+
+
+def _jobs_of(node: Node, work: Work) -> Iterator[ForeseenJob]:
+    """The jobs that some work runs; of a tuning job one of each definition."""
+    match work:
+        case RunJob(spec=spec):
+            yield ForeseenJob(node=node, spec=spec)
+        case RunTuning(spec=tuning):
+            parents = tuple("" if is_unknown(parent) else parent for parent in tuning.parents)
+            for spec in foreseen_trials(tuning):
+                yield ForeseenJob(node=node, spec=spec, parents=parents)
 
 
 def with_placeholders(uri: S3Uri) -> str:
@@ -85,14 +147,16 @@ def with_placeholders(uri: S3Uri) -> str:
 
 
 def missing_inputs(
-    jobs: Sequence[ForeseenJob], graph: PipelineGraph, store: ObjectStore
+    jobs: Sequence[ForeseenJob], graph: PipelineGraph, store: ObjectStore, unseen: Collection[str] = ()
 ) -> Iterator[tuple[ForeseenJob, Channel]]:
     """Yield each channel whose objects are not there and that no step before could write.
 
     Only steps that run in any case count; behind a condition, the step fails when it starts. `jobs`: all that `foresee`
-    gave; one of which nothing is known may write anywhere.
+    gave; one of which nothing is known may write anywhere, as may the steps `unseen`.
     """
-    by_step = {job.node.name: job for job in jobs}
+    by_step: dict[str, list[ForeseenJob]] = {}
+    for job in jobs:
+        by_step.setdefault(job.node.name, []).append(job)
     buckets = frozenset(store.buckets())
     for job in jobs:
         if job.node.guards:
@@ -100,7 +164,9 @@ def missing_inputs(
         for channel in job.spec.channels if job.spec else ():
             if is_unknown(str(channel.uri)) or _exists(store, channel.uri):
                 continue
-            if not _may_be_written(channel.uri, _before(job.node, graph), by_step, buckets):
+            before = list(_before(job.node, graph))
+            written_unseen = any(node.name in unseen for node in before)
+            if not (written_unseen or _may_be_written(channel.uri, before, by_step, buckets)):
                 yield job, channel
 
 
@@ -110,14 +176,19 @@ def wrong_values(
     step_types: Mapping[str, StepType],
     model: ServiceModel,
     execution: ExecutionName,
+    *,
+    known: Collection[str],
 ) -> Iterator[tuple[Node, Problem]]:
-    """Yield what the service or localpipe refuses in the requests now that the parameters are known."""
+    """Yield what the service or localpipe refuses in the requests now that the parameters are known.
+
+    `known`: those steps of the graph that will not be done.
+    """
     for node in graph.nodes.values():
         step, step_type = node.step, step_types[node.step.type]
-        if step_type.request_shape is None:
+        if step_type.request_shape is None or node.name in known:
             continue
         path = f"{step.path}.Arguments"
-        arguments = _known(step_type.own_arguments(step), _context(step, step_type, parameters, execution), path)
+        arguments = _known(step_type.own_arguments(step), _context(step, step_type, parameters, execution, {}), path)
         by_shape = value_problems(step_type.request_shape, arguments, model, path, named_by_service(step_type))
         own = step_type.check(replace(step, arguments=arguments))
         for problem in dict.fromkeys(with_own_words(by_shape, own)):
@@ -125,14 +196,17 @@ def wrong_values(
 
 
 def outputs_into_mounts(
-    jobs: Iterable[ForeseenJob], mounts: Iterable[S3Uri]
+    jobs: Iterable[ForeseenJob], mounts: Collection[S3Uri], writable: Collection[S3Uri]
 ) -> Iterator[tuple[ForeseenJob, OutputSpec, S3Uri]]:
-    """Yield each output whose every object would lie below one of the mounts, which are read-only, with that mount."""
-    mounts = tuple(mounts)
+    """Yield each output whose every object would lie below one of the mounts, which are read-only, with that mount.
+
+    `writable`: mounts that are not; of several around an output the innermost counts.
+    """
     for job in jobs:
         for output in job.spec.outputs if job.spec else ():
-            mount = next((mount for mount in mounts if mount.holds(output.uri)), None)
-            if mount:
+            around = (mount for mount in (*mounts, *writable) if mount.holds(output.uri))
+            mount = max(around, key=lambda mount: len(mount.key), default=None)
+            if mount is not None and mount in mounts:
                 yield job, output, mount
 
 
@@ -168,7 +242,11 @@ def _waits(value: JSON) -> bool:
 
 
 def _context(
-    step: StepDefinition, step_type: StepType, parameters: Mapping[str, JSON], execution: ExecutionName
+    step: StepDefinition,
+    step_type: StepType,
+    parameters: Mapping[str, JSON],
+    execution: ExecutionName,
+    known: Mapping[str, StepValues],
 ) -> EvaluationContext:
     """What the step's expressions may refer to before anything has run; ids and times only have the right form."""
     variables = execution_variables(
@@ -176,9 +254,9 @@ def _context(
         started=iso_time(_AT),
         current=iso_time(_AT),
         job_name_argument=step_type.job_name_argument,
-        job_name=job_name(_first_attempt(step, execution)),
+        job_name=job_name(_first_attempt(step, execution), limit=step_type.job_name_limit),
     )
-    return EvaluationContext(parameters=parameters, execution=variables, steps={}, documents={})
+    return EvaluationContext(parameters=parameters, execution=variables, steps=known, documents={})
 
 
 def _first_attempt(step: StepDefinition, execution: ExecutionName) -> AttemptKey:
@@ -191,17 +269,19 @@ def _work(
     parameters: Mapping[str, JSON],
     fit: Callable[[str, JSON, str], JSON],
     execution: ExecutionName,
+    *,
+    known: Mapping[str, StepValues],
 ) -> Work:
     """What the first attempt of a step would ask for. Raises ExpressionError, JobFailed."""
     key = _first_attempt(step, execution)
     resolved = evaluated(
-        replace(step, arguments=with_unknowns(step.arguments), fields={}),
+        replace(step, arguments=with_unknowns(step.arguments, known), fields={}),
         step_type,
-        _context(step, step_type, parameters, execution),
+        _context(step, step_type, parameters, execution, known),
         fit,
         key=key,
         execution=execution,
-        job_name=job_name(key),
+        job_name=job_name(key, limit=step_type.job_name_limit),
         at=_AT,
     )
     return step_type.work(resolved)
@@ -223,15 +303,16 @@ def _exists(store: ObjectStore, uri: S3Uri) -> bool:
     return next(iter(store.list(uri)), None) is not None
 
 
-def _may_be_written(uri: S3Uri, before: Iterable[Node], jobs: Mapping[str, ForeseenJob], buckets: frozenset[str]) -> bool:
+def _may_be_written(
+    uri: S3Uri, before: Iterable[Node], jobs: Mapping[str, Sequence[ForeseenJob]], buckets: frozenset[str]
+) -> bool:
     """Whether a step before has an output that overlaps, or may write there by itself.
 
     It may if it is told of the place, and, where the bucket is not among `buckets` yet, if it can reach S3 at all: a script
     may name a bucket that nobody handed to it.
     """
     for node in before:
-        job = jobs.get(node.name)
-        if job and (job.spec is None or _may_write(job.spec, uri, buckets)):
+        if any(job.spec is None or _may_write(job.spec, uri, buckets) for job in jobs.get(node.name, ())):
             return True
     return False
 

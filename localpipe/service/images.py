@@ -9,7 +9,8 @@ from localpipe.core.ports import ImageStatus
 from localpipe.errors import ImageMissing
 from localpipe.images.build import ImageRow, base_python, build, default_base, has_base
 from localpipe.images.build import image_rows as rows_of
-from localpipe.images.catalogue import all_stand_ins, dotted, mapped, named
+from localpipe.images.catalogue import all_stand_ins, mapped, named
+from localpipe.images.families import dotted
 from localpipe.images.own_builds import ensure_built
 from localpipe.images.resources import containers_dir
 from localpipe.runners.engine_address import docker_client, engine_address

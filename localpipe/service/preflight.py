@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from localpipe.core.names import ExecutionName, new_bucket_note
+from localpipe.core.names import ExecutionName, S3Uri, new_bucket_note
 from localpipe.definition.check import all_steps, load_definition
 from localpipe.definition.doubts import doubts
 from localpipe.definition.expressions import referenced_steps
@@ -18,6 +18,7 @@ from localpipe.definition.step_kind import named_by_service
 from localpipe.errors import DefinitionError, ImageMissing, ImagesMissing, NotSupported, Problem, UsageError
 from localpipe.scheduling.graph import build_graph
 from localpipe.scheduling.plan import ExecutionPlan
+from localpipe.service.faults import fault_notes
 from localpipe.service.foresight import (
     NOT_STARTED_ID,
     foresee,
@@ -28,22 +29,30 @@ from localpipe.service.foresight import (
     with_placeholders,
     wrong_values,
 )
+from localpipe.service.functions import find_functions, function_notes
 from localpipe.service.own_images import build_own_images, own_image
+from localpipe.service.parts import WHOLE, choose_part
+from localpipe.service.serving_images import require_server
 from localpipe.service.step_functions import require_authors_python
+from localpipe.service.tuning_jobs import training_jobs_of
 from localpipe.staging.pipes import refuse_pipes_elsewhere
 from localpipe.store import nearest_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from localpipe.core import JSON
+    from localpipe.core.faults import Fault
+    from localpipe.core.functions import CapturedFunction, Function
     from localpipe.core.jobspec import JobSpec
-    from localpipe.core.names import S3Uri
     from localpipe.core.ports import ImageStatus, Runner
+    from localpipe.definition.expressions import StepValues
     from localpipe.definition.model import PipelineDefinition, StepDefinition
+    from localpipe.scheduling.events import StepReused
     from localpipe.scheduling.graph import Node, PipelineGraph
     from localpipe.service.foresight import ForeseenJob
+    from localpipe.service.parts import Part
     from localpipe.service.wiring import Home
 
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,255}")
@@ -72,7 +81,7 @@ class Preflight:
     """A pipeline with all that it takes to run it: nothing in its way is known.
 
     `runner_name` None: it has no jobs to run. `notes`: what will differ from the service, and what the author should know,
-    in sentences.
+    in sentences. `selection`, `reused`: of the part that is to run, see `ChosenPart`; the pipeline's graph has only that.
     """
 
     pipeline: Pipeline
@@ -81,6 +90,10 @@ class Preflight:
     runner_name: str | None
     images: tuple[ImageStatus, ...]
     notes: tuple[str, ...]
+    selection: JSON = None
+    reused: tuple[StepReused, ...] = ()
+    functions: Mapping[str, Function | CapturedFunction] = field(default_factory=dict)
+    faults: tuple[Fault, ...] = ()
 
     def document(self) -> JSON:
         """What `check --json` prints."""
@@ -91,6 +104,7 @@ class Preflight:
             "Steps": [{"StepName": name, "StepType": step.type} for name, step in self.pipeline.steps.items()],
             "Images": [{"ImageUri": image.image_uri, "LocalImage": image.local} for image in self.images],
             "Notes": list(self.notes),
+            **({"SelectiveExecutionConfig": self.selection} if self.selection else {}),
         }
 
 
@@ -103,19 +117,29 @@ def preflight(
     *,
     runner: Runner | None = None,
     max_parallel: int | None = None,
+    part: Part = WHOLE,
+    faults: Sequence[Fault] = (),
+    captured: Mapping[str, CapturedFunction] | None = None,
 ) -> Preflight:
     """Check everything that can be checked before anything runs.
 
-    `runner`: None for the one of the settings. `max_parallel`: what the script asks for; the settings win.
+    `runner`: None for the one of the settings. `max_parallel`: what the script asks for; the settings win. `part`: what is
+    to run; of the rest of the pipeline only the definition is checked. `captured`: the Lambda functions of the
+    script.
+    `faults`: trouble that steps are to meet.
     Raises DefinitionError, ParameterError, NotSupported (exit 2), RunnerUnavailable, ImageMissing, HomeUnusable (exit 3).
     """
     check_name(name)
-    pipeline = load_pipeline(home, source, name)
-    parameters = resolve_parameters(pipeline.definition.parameters, given)
-    jobs = foreseen_jobs(home, pipeline, parameters)
-    fails_if_reached = check_values(home, pipeline, parameters, jobs)
-    check_inputs(home, pipeline, jobs)
+    whole = load_pipeline(home, source, name)
+    parameters = resolve_parameters(whole.definition.parameters, given)
+    chosen = choose_part(home, whole, part, parameters)
+    pipeline = chosen.pipeline
+    jobs = foreseen_jobs(home, pipeline, parameters, chosen.known)
+    fails_if_reached = check_values(home, pipeline, parameters, jobs, chosen.known)
+    check_inputs(home, pipeline, jobs, chosen.reused)
     check_pipes(jobs)
+    done_here = [step for name, step in pipeline.steps.items() if name not in chosen.known]
+    functions = find_functions(home, done_here, captured or {})
     runner = (runner or home.choose_runner()) if jobs else None
     if runner:
         check_hosts(runner, jobs)
@@ -128,7 +152,20 @@ def preflight(
         max_parallel=home.settings.max_parallel or max_parallel,
         runner_name=runner.name if runner else None,
         images=tuple(images),
-        notes=(*notes, *fails_if_reached, *doubtful, *new_bucket_notes(home, jobs), *image_notes),
+        notes=(
+            *notes,
+            *chosen.notes,
+            *fault_notes(faults, jobs, pipeline.steps, home.step_types),
+            *fails_if_reached,
+            *doubtful,
+            *new_bucket_notes(home, jobs),
+            *image_notes,
+            *function_notes(functions),
+        ),
+        selection=chosen.config,
+        reused=chosen.reused,
+        functions=functions,
+        faults=tuple(faults),
     )
 
 
@@ -185,24 +222,46 @@ def _graph(home: Home, definition: PipelineDefinition) -> PipelineGraph:
     )
 
 
-def foreseen_jobs(home: Home, pipeline: Pipeline, parameters: Mapping[str, JSON]) -> list[ForeseenJob]:
-    """The jobs that there would be with these parameters, with what can be foreseen of them."""
+def foreseen_jobs(
+    home: Home, pipeline: Pipeline, parameters: Mapping[str, JSON], known: Mapping[str, StepValues] | None = None
+) -> list[ForeseenJob]:
+    """The jobs that there would be with these parameters, with what can be foreseen of them.
+
+    `known`: what those steps of the pipeline gave that will not be done.
+    """
 
     def fit(shape_name: str, arguments: JSON, path: str) -> JSON:
         return fit_to_request(shape_name, arguments, home.model, path)
 
-    return list(foresee(pipeline.graph, parameters, home.step_types, fit, _not_started(home, pipeline)))
+    execution, models = _not_started(home, pipeline), home.registry.models
+    return list(
+        foresee(
+            pipeline.graph,
+            parameters,
+            home.step_types,
+            fit,
+            execution,
+            known=known or {},
+            models=models,
+            package=home.registry.model_package,
+        )
+    )
 
 
-def check_values(home: Home, pipeline: Pipeline, parameters: Mapping[str, JSON], jobs: Iterable[ForeseenJob]) -> list[str]:
+def check_values(
+    home: Home, pipeline: Pipeline, parameters: Mapping[str, JSON], jobs: Iterable[ForeseenJob], known: Collection[str]
+) -> list[str]:
     """Refuse requests that cannot run with these parameters and settings; note those of steps that may not run.
 
+    `known`: the steps that will not be done.
     Raises DefinitionError naming each.
     """
     graph, execution = pipeline.graph, _not_started(home, pipeline)
     wrong = [
-        *wrong_values(graph, parameters, home.step_types, home.model, execution),
-        *_read_only_outputs(jobs, home.settings.s3_mounts),
+        *wrong_values(graph, parameters, home.step_types, home.model, execution, known=known),
+        *_read_only_outputs(jobs, home.settings.s3_mounts, home.settings.s3_outputs),
+        *_missing_models(jobs),
+        *_missing_parents(home, jobs),
     ]
     problems = [problem for node, problem in wrong if runs_in_any_case(node, graph)]
     if problems:
@@ -210,10 +269,12 @@ def check_values(home: Home, pipeline: Pipeline, parameters: Mapping[str, JSON],
     return [f"Step {node.name!r} fails if it is reached: {problem}" for node, problem in wrong]
 
 
-def _read_only_outputs(jobs: Iterable[ForeseenJob], mounts: Mapping[S3Uri, Path]) -> Iterator[tuple[Node, Problem]]:
+def _read_only_outputs(
+    jobs: Iterable[ForeseenJob], mounts: Mapping[S3Uri, Path], writable: Collection[S3Uri]
+) -> Iterator[tuple[Node, Problem]]:
     """A problem for each URI whose outputs could not be written: one, though a training job writes two archives below it."""
     seen: set[str] = set()
-    for job, output, mount in outputs_into_mounts(jobs, mounts):
+    for job, output, mount in outputs_into_mounts(jobs, mounts, writable):
         if output.path not in seen:
             seen.add(output.path)
             yield (
@@ -225,6 +286,28 @@ def _read_only_outputs(jobs: Iterable[ForeseenJob], mounts: Mapping[S3Uri, Path]
                     "Write to another prefix, or take the mount out of localpipe.toml.",
                 ),
             )
+
+
+def _missing_models(jobs: Iterable[ForeseenJob]) -> Iterator[tuple[Node, Problem]]:
+    for job in jobs:
+        if job.missing_model:
+            message = f"step {job.node.name!r}: there is no model {job.missing_model!r}."
+            remedy = "`localpipe models` lists those that there are; a Model step creates one."
+            yield job.node, Problem(f"{job.node.step.path}.Arguments.ModelName", message, remedy)
+
+
+def _missing_parents(home: Home, jobs: Iterable[ForeseenJob]) -> Iterator[tuple[Node, Problem]]:
+    """A problem for each tuning job to learn from that never ran here."""
+    wanted = {job.node.name: job for job in jobs if job.parents}  # each definition of a tuning job has the same
+    for job in wanted.values():
+        for index, parent in enumerate(job.parents):
+            if parent and training_jobs_of(home, parent) is None:
+                members = f"WarmStartConfig.ParentHyperParameterTuningJobs[{index}].HyperParameterTuningJobName"
+                message = f"there is no tuning job {parent!r} in this home."
+                remedy = (
+                    "Name one that was run here: its name is in `localpipe show EXEC --json`, HyperParameterTuningJobName."
+                )
+                yield job.node, Problem(f"{job.node.step.path}.Arguments.{members}", message, remedy)
 
 
 def _not_started(home: Home, pipeline: Pipeline) -> ExecutionName:
@@ -243,20 +326,28 @@ def fitter(home: Home) -> Callable[[str, JSON, str], JSON]:
     return fit
 
 
-def check_inputs(home: Home, pipeline: Pipeline, jobs: Sequence[ForeseenJob]) -> None:
-    """Refuse a run whose inputs are not there and cannot come to be. Raises DefinitionError naming each."""
+def check_inputs(home: Home, pipeline: Pipeline, jobs: Sequence[ForeseenJob], reused: Sequence[StepReused] = ()) -> None:
+    """Refuse a run whose inputs are not there and cannot come to be. Raises DefinitionError naming each.
+
+    `reused`: the steps that will not be done.
+    """
     problems = []
-    for job, channel in missing_inputs(jobs, pipeline.graph, home.store):
+    done = {each.step for each in reused}
+    unseen = [name for name, step in pipeline.steps.items() if home.step_types[step.type].writes_unseen and name not in done]
+    for job, channel in missing_inputs(jobs, pipeline.graph, home.store, unseen):
         uri = with_placeholders(channel.uri)
         message = f"step {job.node.name!r}: input {channel.name!r} has no objects under {uri}, and no step writes there."
-        problems.append(Problem(channel.path, message, _input_remedy(home, channel.uri)))
+        problems.append(Problem(channel.path, message, _input_remedy(home, channel.uri, reused)))
     if problems:
         raise DefinitionError(problems)
 
 
-def _input_remedy(home: Home, uri: S3Uri) -> str:
+def _input_remedy(home: Home, uri: S3Uri, reused: Iterable[StepReused]) -> str:
     if with_placeholders(uri) != str(uri):
         return "Only a step of the same execution can: let one that comes before write there."
+    if writer := next((each for each in reused if any(S3Uri.parse(output).holds(uri) for output in each.outputs)), None):
+        execution_id = writer.source.rpartition("/")[2]
+        return f"Step {writer.step!r} wrote there in execution {execution_id}, and it is gone: let {writer.step!r} run too."
     near = nearest_prefix(home.store, uri)
     return f"Did you mean {near} ?" if near else f"Put it there: localpipe s3 cp FILE {uri}"
 
@@ -276,7 +367,12 @@ def check_pipes(jobs: Iterable[ForeseenJob]) -> None:
 def check_hosts(runner: Runner, jobs: Sequence[ForeseenJob]) -> None:
     """Refuse jobs of more hosts than the runner has for one. Raises NotSupported, naming the step."""
     for job in jobs:
-        if job.spec and len(job.spec.hosts) > 1 and not runner.several_hosts:
+        if job.spec is None or runner.several_hosts:
+            continue
+        if job.spec.port:
+            feature = f"Step {job.node.name!r}: a model's container, which needs a network of its own,"
+            raise NotSupported(f"{feature} on the {runner.name} runner", "Use --runner docker.")
+        if len(job.spec.hosts) > 1:
             raise NotSupported(
                 f"Step {job.node.name!r}: a job of {len(job.spec.hosts)} hosts on the {runner.name} runner",
                 "Use --runner docker, or set InstanceCount to 1.",
@@ -297,6 +393,8 @@ def check_images(home: Home, runner: Runner, jobs: Sequence[ForeseenJob]) -> lis
         try:
             status = statuses[uri] = statuses.get(uri) or own_image(home, runner, uri) or runner.image(uri)
             _require_served(job.node.name, job.spec, status)
+            if job.spec.port is not None:
+                require_server(job.node.name, status, home.settings)
         except ImageMissing as error:
             missing[uri] = error
     match tuple(missing.values()):

@@ -13,9 +13,14 @@ if TYPE_CHECKING:
 
 _FILE = "data/sagemaker/*/service-2.json.gz"
 
+_ADDED_BY_PIPELINES = {
+    "DescribeHyperParameterTuningJobResponse": ("TrainingJobSummaries", "HyperParameterTrainingJobSummaries")
+}
+"""Of a response, what the properties of a step have besides: a member and its shape. Follows: service.md section 2.4."""
+
 
 def service_model() -> JSON:
-    """The newest model that the package has.
+    """The newest model that the package has, with the members that pipelines add to responses.
 
     It is read without botocore, whose import takes several times as long as the reading; where the file is not where
     botocore has it today, botocore is asked.
@@ -24,7 +29,13 @@ def service_model() -> JSON:
     places = (package.submodule_search_locations or ()) if package else ()
     files = [file for place in places for file in sorted(Path(place).glob(_FILE))]
     if files:
-        return json.loads(gzip.decompress(files[-1].read_bytes()))
+        return _with_added(json.loads(gzip.decompress(files[-1].read_bytes())))
     from botocore.loaders import Loader
 
-    return Loader().load_service_model("sagemaker", "service-2")
+    return _with_added(Loader().load_service_model("sagemaker", "service-2"))
+
+
+def _with_added(model: JSON) -> JSON:
+    for response, (member, shape) in _ADDED_BY_PIPELINES.items():
+        model["shapes"][response]["members"][member] = {"shape": shape}
+    return model

@@ -9,7 +9,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from localpipe.errors import ImageMissing
-from localpipe.images.catalogue import dotted, parse_image_uri, stand_in
+from localpipe.images.catalogue import parse_image_uri, stand_in
+from localpipe.images.families import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from localpipe.core.room import size_of
 from localpipe.errors import HomeUnusable, RunnerUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from localpipe.core import JSON
+    from localpipe.core.functions import Function
+    from localpipe.core.jobspec import JobSpec
     from localpipe.core.names import AttemptKey, S3Uri
-    from localpipe.core.ports import Availability, ObjectStore, Runner
+    from localpipe.core.ports import Availability, FunctionHost, ObjectStore, QueueHost, Runner
+    from localpipe.core.room import Size
     from localpipe.engine.slots import Slots
     from localpipe.images.package_index import PackageIndex
     from localpipe.journal.sqlite import SqliteJournal
@@ -120,7 +125,7 @@ class Home:
         """The local S3."""
         from localpipe.store import LocalStore
 
-        return LocalStore(self.location / "s3", self.settings.s3_mounts)
+        return LocalStore(self.location / "s3", self.settings.s3_mounts, self.settings.s3_outputs)
 
     @cached_property
     def registry(self) -> SqliteRegistry:
@@ -143,12 +148,18 @@ class Home:
 
         return step_types()
 
-    @cached_property
-    def slots(self) -> Slots:
-        """Places for as many jobs as the settings say; they are of this process, so of what it drives."""
+    def slots(self, execution_id: str) -> Slots:
+        """The room on this machine for the jobs of an execution, which all executions of the user share."""
         from localpipe.engine.slots import Slots
 
-        return Slots(self.settings.job_slots)
+        return Slots(self.settings.room, slots_dir(os.environ), execution_id)
+
+    def size(self, spec: JobSpec) -> Size:
+        """How much of that room a job takes."""
+        from localpipe.jobs.instances import limits_of
+
+        instances = self.settings.instances
+        return size_of(limits_of(host.instance_type, instances, enforce=True) for host in spec.hosts)
 
     def runner(self, name: str) -> Runner:
         """The runner of that name."""
@@ -188,6 +199,25 @@ class Home:
         settings = self.settings
         limits = partial(limits_of, overrides=settings.instances, enforce=settings.enforce_instances)
         return Stager(store=self.store, attempt_dir=self.attempt_dir, nearest_prefix=nearest, limits=limits)
+
+    def authors_python(self) -> Path:
+        """The Python of the settings, else of the active environment. Raises UsageError if there is none."""
+        from localpipe.service.authors_python import choose_python
+
+        named = self.settings.python
+        return choose_python(str(named) if named else None, os.environ)
+
+    def functions(self, functions: Mapping[str, Function], endpoint: Callable[[], Mapping[str, str]]) -> FunctionHost:
+        """What calls the Lambda functions of an execution; see `FunctionProcesses`."""
+        from localpipe.functions.processes import FunctionProcesses
+
+        return FunctionProcesses(functions, self.attempt_dir, endpoint, os.environ)
+
+    def queues(self) -> QueueHost:
+        """What takes messages to the commands of the settings."""
+        from localpipe.functions.queue_commands import QueueCommands
+
+        return QueueCommands(self.settings.queue_commands, self.attempt_dir, self.location, os.environ)
 
     def keeping(self, kept: JSON) -> Home:
         """The same home with the settings that an execution keeps; what is open already is shared."""
@@ -279,6 +309,14 @@ _RUNNERS: Mapping[str, Callable[[Home], Runner]] = {
 def cache_dir(environ: Mapping[str, str]) -> Path:
     """Where environments and wheels are kept, per user and never per home."""
     return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "localpipe"
+
+
+def slots_dir(environ: Mapping[str, str]) -> Path:
+    """Where executions share the room of this machine: per user and machine, whatever their homes."""
+    runtime = environ.get("XDG_RUNTIME_DIR", "")
+    if runtime and os.access(runtime, os.W_OK | os.X_OK):
+        return Path(runtime) / "localpipe" / "slots"
+    return Path(tempfile.gettempdir()) / f"localpipe-{os.getuid()}" / "slots"
 
 
 def package_index(secret: str) -> PackageIndex:

@@ -11,6 +11,8 @@ from localpipe.core.jobspec import InputMode
 from localpipe.staging.collect import Collected, collect
 from localpipe.staging.files import delete_tree
 from localpipe.staging.pipes import refuse_pipes_elsewhere, serving_pipes
+from localpipe.staging.records import stream
+from localpipe.staging.sources import find_objects
 from localpipe.staging.stage import describe, populate
 from localpipe.staging.uploads import Uploads
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from localpipe.core.jobspec import JobEnd, JobSpec, Limits, StagedJob
+    from localpipe.core.jobspec import Channel, JobEnd, JobSpec, Limits, StagedJob
     from localpipe.core.names import AttemptKey, S3Uri
     from localpipe.core.ports import ObjectStore
     from localpipe.errors import JobFailed
@@ -64,6 +66,14 @@ class Stager:
         if anew:
             populate(spec, staged.attempt_dir, self.store, self.nearest_prefix, overlays=overlays)
         return staged
+
+    def objects(self, channel: Channel) -> tuple[S3Uri, list[S3Uri]]:
+        """The objects that a channel names, and the prefix that is common to their URIs. Raises as `sources.find_lines`."""
+        return find_objects(channel, self.store, self.nearest_prefix)
+
+    def read(self, uri: S3Uri, channel: Channel) -> Iterator[bytes]:
+        """The bytes of one of its objects, in pieces. Raises as `records.stream`."""
+        return stream(uri, channel, self.store)
 
     @contextmanager
     def serving(self, spec: JobSpec, staged: StagedJob, failed: Callable[[], None]) -> Iterator[Serving]:

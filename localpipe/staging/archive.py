@@ -29,6 +29,23 @@ def write_archive(sources: Sequence[Path], target: Path) -> None:
             _add(archive, path, name)
 
 
+def read_archive(archive: Path, directory: Path) -> None:
+    """Unpack a tar that may be compressed, for every user to read.
+
+    Raises TarError for what is none and for a member that would lie elsewhere or be no file, directory or link; EOFError,
+    zlib.error and OSError as reading does.
+    """
+    with tarfile.open(archive, mode="r:*") as packed:
+        packed.extractall(directory, filter=_readable)  # noqa: S202 - every member is judged
+
+
+def _readable(member: tarfile.TarInfo, directory: str) -> tarfile.TarInfo:
+    member = tarfile.data_filter(member, directory)
+    if member.mode is None or not (member.isreg() or member.isdir()):
+        return member
+    return member.replace(mode=member.mode | (0o755 if member.isdir() else 0o644), deep=False)
+
+
 def _merged(sources: Iterable[dict[str, Path]]) -> list[tuple[str, Path]]:
     """The members of all sources by name, parents first.
 

@@ -10,7 +10,7 @@ from localpipe.core.jobspec import MetricDatum
 from localpipe.errors import JobFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from localpipe.core.jobspec import MetricDefinition
 
@@ -41,7 +41,7 @@ def final_metrics(definitions: Sequence[MetricDefinition], lines: Iterable[str],
     patterns = compile_metrics(definitions)
     last: dict[str, float] = {}
     for line in lines if patterns else ():
-        forms = (line, line.replace("\t", _SHOWN_TAB)) if "\t" in line else (line,)
+        forms = _forms(line)
         for name, pattern in patterns:
             value = _value(pattern, forms)
             if value is not None:
@@ -49,6 +49,21 @@ def final_metrics(definitions: Sequence[MetricDefinition], lines: Iterable[str],
     names = dict.fromkeys(definition.name for definition in definitions)
     found = [MetricDatum(name=name, value=last[name], at=at) for name in names if math.isfinite(last.get(name, math.nan))]
     return tuple(found[:_LIMIT])
+
+
+def metric_values(definitions: Sequence[MetricDefinition], name: str, lines: Iterable[str]) -> Iterator[float]:
+    """Yield each finite value of one metric, as the lines come; a line gives one by the first definition that matches it."""
+    patterns = [pattern for each, pattern in compile_metrics(definitions) if each == name]
+    for line in lines:
+        found = (_value(pattern, _forms(line)) for pattern in patterns)
+        value = next((value for value in found if value is not None), None)
+        if value is not None and math.isfinite(value):
+            yield value
+
+
+def _forms(line: str) -> Sequence[str]:
+    """A line as it is and as the service's log agent shows it."""
+    return (line, line.replace("\t", _SHOWN_TAB)) if "\t" in line else (line,)
 
 
 def _value(pattern: re.Pattern[str], forms: Iterable[str]) -> float | None:

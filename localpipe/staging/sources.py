@@ -62,6 +62,18 @@ def find_lines(channel: Channel, store: ObjectStore, nearest_prefix: NearestPref
             assert_never(channel.data_type)
 
 
+def find_objects(channel: Channel, store: ObjectStore, nearest_prefix: NearestPrefix) -> tuple[S3Uri, list[S3Uri]]:
+    """What a channel that is no augmented manifest names, in order, and the prefix below which all of it lies.
+
+    Folder markers are left out. Raises as `find_files`.
+    """
+    if channel.data_type is not DataType.MANIFEST_FILE:
+        found = _objects(channel, store, nearest_prefix)
+        return channel.uri, [info.uri for info in found if not is_folder_marker(info)]
+    manifest = parse_manifest(channel, _content(channel, store, nearest_prefix))
+    return manifest.prefix, [info.uri for info in _named(channel, manifest.uris, store)]
+
+
 def _objects(channel: Channel, store: ObjectStore, nearest_prefix: NearestPrefix) -> list[ObjectInfo]:
     objects = listed(channel.uri, store)
     if not objects:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import tarfile
+import zlib
 from typing import TYPE_CHECKING
 
 from localpipe.core.jobspec import Access, Channel, InputMode, Mount, StagedHost, StagedJob
 from localpipe.errors import JobFailed
 from localpipe.staging import files, making
+from localpipe.staging.archive import read_archive
 from localpipe.staging.keys import ChannelFiles, channel_files, parent_of, shard, with_parents
 from localpipe.staging.metrics import compile_metrics
 from localpipe.staging.sources import find_files, listed
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 
     from localpipe.core.jobspec import JobSpec, OutputSpec
     from localpipe.core.names import AttemptKey, S3Uri
-    from localpipe.core.ports import ObjectStore
+    from localpipe.core.ports import ObjectInfo, ObjectStore
     from localpipe.staging.targets import HostLayout, MountPoint
 
 
@@ -53,6 +56,7 @@ def describe(
         ),
         network_isolated=spec.network_isolated,
         attempt_dir=attempt_dir,
+        port=spec.port,
     )
 
 
@@ -105,7 +109,11 @@ def _populate_host(
     """Make what one host sees. A view that was made for another host serves this one too."""
     viewed = viewed_channels(spec, overlays=overlays)
     for channel in spec.channels:
-        if channel.name in viewed and not layout.view_dir(channel).exists():
+        if channel.name not in viewed or layout.view_dir(channel).exists():
+            continue
+        if channel.unpacks:
+            _unpack(channel, inputs[channel.name], layout)
+        else:
             _fill(channel, inputs[channel.name], layout.view_dir(channel), layout, make=making.link)
     for directory in sorted(writable_dirs(spec, viewed)):
         making.make_dirs(str(layout.host_path(directory)), below=str(layout.attempt.attempt_dir))
@@ -162,6 +170,21 @@ def _fill(
             f"Input {place.name!r} cannot be put at {where}: another input or output has its own there."
             " Give one of them another directory."
         ) from error
+
+
+def _unpack(channel: Channel, content: ChannelFiles, layout: HostLayout) -> None:
+    """Make the view of an archive's members. Raises JobFailed for what is no archive of ordinary files."""
+    directory = layout.view_dir(channel)
+    making.make_dirs(str(directory), below=str(layout.attempt.attempt_dir))
+    for info in content.files.values():
+        _read_archive(channel, info, directory)
+
+
+def _read_archive(channel: Channel, info: ObjectInfo, directory: Path) -> None:
+    try:
+        read_archive(info.path, directory)
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        raise JobFailed(f"Input {channel.name!r}: {info.uri} cannot be unpacked as tar.gz: {error}.") from error
 
 
 def _make_mount_point(point: MountPoint, layout: HostLayout) -> None:

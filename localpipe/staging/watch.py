@@ -34,16 +34,22 @@ _WRITTEN: tuple[type[FileSystemEvent], ...] = (
 )
 _TELLING = (*_WRITTEN, FileMovedEvent, FileDeletedEvent, DirCreatedEvent, DirMovedEvent, DirDeletedEvent)
 
+GROWING: tuple[type[FileSystemEvent], ...] = (FileCreatedEvent, FileModifiedEvent)
+"""What is told of files that somebody goes on writing to."""
+
 
 @contextmanager
-def watching(directories: Iterable[tuple[Path, Follow]]) -> Iterator[None]:
+def watching(
+    directories: Iterable[tuple[Path, Follow]], telling: tuple[type[FileSystemEvent], ...] = _TELLING
+) -> Iterator[None]:
     """Follow what happens below directories, symbolic links left alone, until the block is left.
 
-    What happens last may never be told. Raises OSError if the machine watches no more directories.
+    `telling`: the kinds of events that count. What happens last may never be told. Raises OSError if the machine watches no
+    more directories.
     """
     observer = Observer()
     for directory, follow in directories:
-        observer.schedule(_Handler(follow), str(directory), recursive=True)
+        observer.schedule(_Handler(follow, telling), str(directory), recursive=True)
     try:
         observer.start()
         yield
@@ -54,11 +60,11 @@ def watching(directories: Iterable[tuple[Path, Follow]]) -> Iterator[None]:
 
 
 class _Handler(FileSystemEventHandler):
-    def __init__(self, follow: Follow) -> None:
-        self._follow = follow
+    def __init__(self, follow: Follow, telling: tuple[type[FileSystemEvent], ...]) -> None:
+        self._follow, self._telling = follow, telling
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        if isinstance(event, _TELLING):
+        if isinstance(event, self._telling):
             for path in (event.src_path, event.dest_path):
                 if path:
                     self._follow(Path(os.fsdecode(path)))

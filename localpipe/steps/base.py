@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from localpipe.core.names import JOB_NAME_LIMIT
 from localpipe.definition.step_kind import StepKind
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from localpipe.core import JSON
     from localpipe.core.fidelity import Rule
+    from localpipe.core.signature import Signature
     from localpipe.core.work import Outcome, ResolvedStep, Work, WorkResult
     from localpipe.definition.model import StepDefinition
     from localpipe.errors import Problem
@@ -22,11 +24,23 @@ if TYPE_CHECKING:
 class StepType(StepKind, Protocol):
     """One value of a step's `Type`: what it means for a definition (`StepKind`), and what it does."""
 
+    job_name_limit: ClassVar[int]
+    """The most characters of the name of its job. Follows: service.md section 1.5."""
+
     capped: ClassVar[bool]
     """Whether it counts against MaxParallelExecutionSteps; instant steps do not (service.md 13, no. 17)."""
 
+    writes_unseen: ClassVar[bool]
+    """Whether what it sets going may write to S3 wherever it likes."""
+
     fidelity: ClassVar[tuple[Rule, ...]]
     """What becomes of each member of the request; empty without one."""
+
+    never_retried: ClassVar[frozenset[str]]
+    """Exception types that no retry policy applies to for it. Follows: service.md section 7."""
+
+    signature: ClassVar[Signature | None]
+    """What decides whether an earlier result stands for it; None: it is always done. Follows: service.md section 6."""
 
     def work(self, step: ResolvedStep) -> Work:
         """What to do.
@@ -53,10 +67,14 @@ class LeafStep:
     extra_properties: ClassVar[tuple[str, ...]] = ()
     fields: ClassVar[tuple[str, ...]] = ()
     job_name_argument: ClassVar[str | None] = None
+    job_name_limit: ClassVar[int] = JOB_NAME_LIMIT
     retryable: ClassVar[bool] = False
     can_be_depended_on: ClassVar[bool] = True
     capped: ClassVar[bool] = True
+    writes_unseen: ClassVar[bool] = False
     fidelity: ClassVar[tuple[Rule, ...]] = ()
+    never_retried: ClassVar[frozenset[str]] = frozenset()
+    signature: ClassVar[Signature | None] = None
 
     def check(self, step: StepDefinition) -> Iterable[Problem]:
         """None beyond those of the shape."""
@@ -71,6 +89,11 @@ class LeafStep:
     def own_arguments(self, step: StepDefinition) -> JSON:
         """All of them."""
         return step.arguments
+
+    def output_types(self, step: StepDefinition) -> Mapping[str, str] | None:
+        """None."""
+        del step
+        return None
 
     def output_names(self, step: StepDefinition) -> Collection[str] | None:
         """No outputs that a property file could be in."""

@@ -26,9 +26,10 @@ def job_result(result: WorkResult) -> JobResult:
 
 
 def job_outcome(
-    result: JobResult, spec: JobSpec, failure_reason: Callable[[JobResult, int], str | None], description: JSON
+    result: JobResult, spec: JobSpec | None, failure_reason: Callable[[JobResult, int], str | None], description: JSON
 ) -> Outcome:
     """Outcome of a step from its job's end and Describe document. `failure_reason(result, limit)`: the job's FailureReason.
+    `spec` None: the job has no time limit.
 
     A job that was refused never was: it has no properties. Its reason is the step's as it stands; that of a job that ran and
     failed gets `ClientError: ` before it, and so has less room. Follows: service.md section 5.3, 5.4.
@@ -45,6 +46,6 @@ def job_outcome(
         )
     if result.end is JobEnd.STOPPED:
         return Stopped(properties=description)
-    if result.end is JobEnd.TIMED_OUT:
+    if spec and result.end is JobEnd.TIMED_OUT:
         return Failure(reason=time_limit_reason(spec.kind.value, spec.max_runtime_seconds), properties=description)
     return Success(properties=description, property_files=result.property_files)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 from localpipe.core.work import CreateResource
 from localpipe.errors import Problem
 from localpipe.jobs.fidelity import KEPT_ROLE, KEPT_VPC, NO_TAGS, approximated, exact, ignored
+from localpipe.jobs.members import lacking, members
 from localpipe.steps.base import LeafStep
-from localpipe.steps.resources import created, token
+from localpipe.steps.resources import created, origin, token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from localpipe.core import JSON
     from localpipe.core.fidelity import Rule
@@ -37,11 +38,14 @@ class ModelStep(LeafStep):
     )
 
     def check(self, step: StepDefinition) -> Iterable[Problem]:
-        """A model has one container or a list of them, not both."""
+        """A model has one container or a list of them, not both; each has an image or those of a model package."""
+        path = f"{step.path}.Arguments"
         given = [name for name in _CONTAINERS if isinstance(step.arguments, dict) and step.arguments.get(name)]
-        if len(given) == 1:
-            return []
-        return [Problem(f"{step.path}.Arguments", f"A model needs either {' or '.join(_CONTAINERS)}.")]
+        if len(given) != 1:
+            yield Problem(path, f"A model needs either {' or '.join(_CONTAINERS)}.")
+        for structure in ("PrimaryContainer", "Containers[*]"):
+            yield from lacking(step.arguments, structure, "Image", "ModelPackageName", path=path)
+            yield from _of_two_places(step.arguments, structure, path)
 
     def work(self, step: ResolvedStep) -> Work:
         """Create it under the generated name."""
@@ -51,6 +55,7 @@ class ModelStep(LeafStep):
             request=step.arguments,
             token=token(step),
             identity=step.execution.identity,
+            origin=origin(step),
         )
 
     def outcome(self, step: ResolvedStep, result: WorkResult) -> Outcome:
@@ -61,3 +66,10 @@ class ModelStep(LeafStep):
     def metadata(self, properties: JSON) -> JSON:
         """`{"Model": {"Arn": ...}}`."""
         return {"Model": {"Arn": properties["ModelArn"]}} if properties else {}
+
+
+def _of_two_places(arguments: JSON, structure: str, path: str) -> Iterator[Problem]:
+    """Problems of containers whose model data is in two places."""
+    for place, container in members(arguments, structure, path):
+        if isinstance(container, dict) and container.get("ModelDataUrl") and container.get("ModelDataSource"):
+            yield Problem(place, "It has both ModelDataUrl and ModelDataSource.", "Give one of them.")

@@ -11,6 +11,7 @@ from localpipe.jobs.processing import describe_processing_job, failure_reason, p
 from localpipe.jobs.processing_fidelity import PROCESSING_FIDELITY
 from localpipe.steps.base import LeafStep
 from localpipe.steps.jobs import job_outcome, job_result
+from localpipe.steps.signatures import PROCESSING_SIGNATURE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from localpipe.core import JSON
     from localpipe.core.fidelity import Rule
     from localpipe.core.jobspec import JobSpec
+    from localpipe.core.signature import Signature
     from localpipe.core.work import Outcome, ResolvedStep, Work, WorkResult
     from localpipe.definition.model import StepDefinition
     from localpipe.errors import Problem
@@ -32,6 +34,7 @@ class ProcessingStep(LeafStep):
     job_name_argument: ClassVar[str | None] = "ProcessingJobName"
     retryable: ClassVar[bool] = True
     fidelity: ClassVar[tuple[Rule, ...]] = PROCESSING_FIDELITY
+    signature: ClassVar[Signature | None] = PROCESSING_SIGNATURE
 
     def check(self, step: StepDefinition) -> Iterable[Problem]:
         """What the service or localpipe refuses in the request."""

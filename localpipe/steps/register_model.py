@@ -9,7 +9,7 @@ from localpipe.errors import Problem
 from localpipe.jobs.fidelity import NO_TAGS, NOT_ENCRYPTED, approximated, exact, ignored
 from localpipe.jobs.members import members
 from localpipe.steps.base import LeafStep
-from localpipe.steps.resources import created, token
+from localpipe.steps.resources import created, origin, token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,11 +41,13 @@ class RegisterModelStep(LeafStep):
     )
 
     def check(self, step: StepDefinition) -> Iterable[Problem]:
-        """The service takes no CertifyForMarketplace here. Follows: service.md section 1.6."""
-        return [
-            Problem(path, "A RegisterModel step takes no CertifyForMarketplace.", "Leave it out.")
-            for path, _ in members(step.arguments, "CertifyForMarketplace", f"{step.path}.Arguments")
-        ]
+        """The service takes no CertifyForMarketplace here; a version has no name. Follows: service.md sections 1.6, 9.3."""
+        path = f"{step.path}.Arguments"
+        for place, _ in members(step.arguments, "CertifyForMarketplace", path):
+            yield Problem(place, "A RegisterModel step takes no CertifyForMarketplace.", "Leave it out.")
+        if any(members(step.arguments, "ModelPackageGroupName", path)):
+            for place, _ in members(step.arguments, "ModelPackageName", path):
+                yield Problem(place, "A model package in a group has no name of its own.", "Leave it out.")
 
     def work(self, step: ResolvedStep) -> Work:
         """Create the package: the next version of its group, or one of its own name."""
@@ -55,6 +57,7 @@ class RegisterModelStep(LeafStep):
             request=step.arguments,
             token=step.arguments.get("ClientToken", token(step)),
             identity=step.execution.identity,
+            origin=origin(step),
         )
 
     def outcome(self, step: ResolvedStep, result: WorkResult) -> Outcome:

@@ -10,6 +10,7 @@ from localpipe.jobs.training_description import describe_training_job, failure_r
 from localpipe.jobs.training_fidelity import TRAINING_FIDELITY
 from localpipe.steps.base import LeafStep
 from localpipe.steps.jobs import job_outcome, job_result
+from localpipe.steps.signatures import TRAINING_SIGNATURE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from localpipe.core import JSON
     from localpipe.core.fidelity import Rule
     from localpipe.core.jobspec import JobSpec
+    from localpipe.core.signature import Signature
     from localpipe.core.work import Outcome, ResolvedStep, Work, WorkResult
     from localpipe.definition.model import StepDefinition
     from localpipe.errors import Problem
@@ -31,6 +33,7 @@ class TrainingStep(LeafStep):
     job_name_argument: ClassVar[str | None] = "TrainingJobName"
     retryable: ClassVar[bool] = True
     fidelity: ClassVar[tuple[Rule, ...]] = TRAINING_FIDELITY
+    signature: ClassVar[Signature | None] = TRAINING_SIGNATURE
 
     def check(self, step: StepDefinition) -> Iterable[Problem]:
         """What the service or localpipe refuses in the request."""

@@ -18,11 +18,12 @@ import secrets
 import shutil
 import stat
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from localpipe.core.names import S3Uri
+from localpipe.core.names import LOCAL_FILES, S3Uri
 from localpipe.core.ports import ObjectInfo
 from localpipe.errors import HomeUnusable, StoreError
 from localpipe.store.contents import content_type_of, md5_of, opaque_etag
@@ -35,7 +36,7 @@ from localpipe.store.whole import made_ready
 from localpipe.store.writing import WritableTree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from localpipe.store.mounts import S3Mount
 
@@ -45,6 +46,7 @@ _BUCKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _META = ".meta"
 _OBJECT_MODE = 0o644
 _BLOCK_BYTES = 1024 * 1024
+_NONE: Mapping[S3Uri, Path] = {}
 _LARGEST_DIGESTED_BYTES = 8 * 1024 * 1024
 """Objects up to this size have the md5 of the content as their ETag. boto3 uploads larger ones in parts, so that nobody can
 rely on the md5 there; and reading them would cost more than most steps."""
@@ -56,16 +58,17 @@ _SCRATCH_LIFETIME_SECONDS = 24 * 3600.0
 
 
 class LocalStore:
-    """An `ObjectStore` in the directory `root`, made at the first write. `mounts`: prefix → directory, read-only.
+    """An `ObjectStore` in the directory `root`, made at the first write. `mounts`: prefix → directory, read-only; `outputs`:
+    prefix → directory that puts there write into.
 
     Threads and processes may share it freely. Raises UsageError if a mounted directory is not there.
     """
 
-    def __init__(self, root: Path, mounts: Mapping[S3Uri, Path]) -> None:
+    def __init__(self, root: Path, mounts: Mapping[S3Uri, Path], outputs: Mapping[S3Uri, Path] = _NONE) -> None:
         self._root = Path(os.path.abspath(root))  # noqa: PTH100 - `resolve` would follow links, which the user may change
-        self._mounts = mounts_by_bucket(mounts)
         self._naming = EscapedNaming()
         self._lock_file = str(self._root / _META / "lock")
+        self._mounts = mounts_by_bucket(mounts, outputs, self._lock_file)
         self._records = Records(self._root / _META / "records", self._place_text)
         self._merges_spellings = merges_spellings(self._root)
         self._sweep(time.time() - _SCRATCH_LIFETIME_SECONDS)
@@ -172,7 +175,8 @@ class LocalStore:
         with self._home():
             found = self._find(uri)
             if found:
-                self._tree(uri.bucket).remove(uri.key)
+                tree, key = self._written(uri)
+                tree.remove(key)
                 self._records.forget(uri, found.status)
 
     def etag(self, info: ObjectInfo) -> str:
@@ -215,6 +219,13 @@ class LocalStore:
 
     def _tree(self, bucket: str) -> WritableTree:
         return WritableTree(str(self._bucket_dir(bucket)), self._naming, self._lock_file)
+
+    def _written(self, uri: S3Uri) -> tuple[WritableTree, str]:
+        """The tree that a put of a URI writes into, and the object's key in it; the URI is one that can be written."""
+        mount = self._mount_of(uri)
+        if mount and mount.writable:
+            return mount.writable, uri.key[len(mount.prefix) :]
+        return self._tree(uri.bucket), uri.key
 
     def _mount_of(self, uri: S3Uri) -> S3Mount | None:
         return next((mount for mount in self._mounts.get(uri.bucket, ()) if mount.holds(uri.key)), None)
@@ -264,7 +275,7 @@ class LocalStore:
     def _check_writable(self, uri: S3Uri) -> None:
         self._bucket_dir(uri.bucket)
         mount = self._mount_of(uri)
-        if mount:
+        if mount and not mount.writable:
             raise _read_only(mount, str(uri))
         if not uri.key or not is_text(uri.key):
             raise StoreError("InvalidArgument", f"{uri.key!r} cannot be the key of an object.")
@@ -281,26 +292,34 @@ class LocalStore:
         return info
 
     def _put_copy(self, uri: S3Uri, source: BinaryIO | bytes | Path, record: Record) -> ObjectInfo:
-        temporary = self.scratch_dir() / secrets.token_hex(8)
+        temporary = self._scratch_file(uri)
         try:
             _write(source, temporary)
             return self._place(uri, temporary, record)
         finally:
             temporary.unlink(missing_ok=True)
 
+    def _scratch_file(self, uri: S3Uri) -> Path:
+        """A file that does not exist yet and can be renamed to be the object, which may be on another file system."""
+        mount = self._mount_of(uri)
+        if mount is None:
+            return self.scratch_dir() / secrets.token_hex(8)
+        mount.directory.mkdir(parents=True, exist_ok=True)
+        return mount.directory / f".{secrets.token_hex(8)}.part"
+
     def _place(self, uri: S3Uri, file: Path, record: Record) -> ObjectInfo:
         """Rename a file of this file system to be the object. The record comes first: it says nothing of the old one."""
-        tree = self._tree(uri.bucket)
+        tree, key = self._written(uri)
         self._refuse_merging(uri)
         if stat.S_IMODE(file.stat().st_mode) != _OBJECT_MODE:
             file.chmod(_OBJECT_MODE)
         now = time.time_ns()
         os.utime(file, ns=(now, now))
         status = file.stat()
-        replaced = tree.find(uri.key)
+        replaced = tree.find(key)
         if record != Record():
             self._records.write(uri, status, record)
-        path = tree.place(str(file), uri.key)
+        path = tree.place(str(file), key)
         if replaced and (record == Record() or not _same_identity(replaced.status, status)):
             self._records.forget(uri, replaced.status)
         return self._info(uri, Found(uri.key, path, status), record)
@@ -397,6 +416,8 @@ def _no_such_bucket(bucket: str) -> StoreError:
 def _read_only(mount: S3Mount, what: str) -> StoreError:
     return StoreError(
         "AccessDenied",
-        f'{what} cannot be changed: [s3.mounts] shows {mount.directory} there, read-only ("{mount.uri}"). '
+        f"{what} cannot be changed: it is in {mount.directory}, which the pipeline reads."
+        if mount.uri.bucket == LOCAL_FILES
+        else f'{what} cannot be changed: [s3.mounts] shows {mount.directory} there, read-only ("{mount.uri}"). '
         "Write to another prefix, or take the mount out of localpipe.toml.",
     )

@@ -157,17 +157,6 @@ def test_what_no_describe_operation_says_by_not_found_is_invalid() -> None:
     assert error.value.response["Error"]["Code"] == "ValidationException"
 
 
-@pytest.mark.usefixtures("redirected")
-def test_lambda_takes_a_function_so_that_the_step_that_calls_it_is_refused_by_name() -> None:
-    functions, arn = client("lambda"), "arn:aws:lambda:eu-west-1:123456789012:function:notify"
-    made = functions.create_function(
-        FunctionName="notify", Role="arn:aws:iam::123456789012:role/R", Code={"ZipFile": b"zip"}, Handler="f.h"
-    )
-    assert made["FunctionArn"] == arn
-    assert functions.update_function_code(FunctionName="notify", ZipFile=b"zip")["FunctionArn"] == arn
-    assert functions.update_function_code(FunctionName=arn, ZipFile=b"zip")["FunctionArn"] == arn
-
-
 def test_a_caller_without_the_secret_is_refused(ours: Compilation) -> None:
     scope = "Credential=AKIAOTHER/20260101/eu-west-1/sts/aws4_request"
     headers = {"Authorization": f"AWS4-HMAC-SHA256 {scope}"}

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from localpipe.core.names import Identity, S3Uri
-from localpipe.server.capture import CallRefused, CapturedPipeline, CapturedStart, PipelineCapture
+from localpipe.core.names import ExecutionName, Identity, S3Uri
+from localpipe.server.capture import CallRefused, CapturedPipeline, CapturedStart, PastExecution, PipelineCapture
 from localpipe.store import LocalStore
 
 ARN = "arn:aws:sagemaker:eu-west-1:123456789012:pipeline/P"
@@ -93,7 +93,29 @@ def test_parallelism_and_selection_of_a_start_are_captured(capture: PipelineCapt
         }
     )
     assert capture.pipelines["P"].max_parallel == 4
-    assert capture.pipelines["P"].start == CapturedStart(parameters={}, max_parallel=2, selective=True)
+    assert capture.pipelines["P"].start == CapturedStart(
+        parameters={}, max_parallel=2, selective={"SelectedSteps": [{"StepName": "A"}]}
+    )
+
+
+def test_executions_before_the_script_are_listed_behind_its_own_and_have_their_parameters(
+    store: LocalStore, identity: Identity
+) -> None:
+    name = ExecutionName(pipeline_name="P", execution_id="abcdefghij12", identity=identity)
+    before = PastExecution(name=name, status="Failed", started_at=500.0, parameters={"A": 1, "B": "b"})
+    capture = PipelineCapture(store, identity, now=1000.0, history=lambda pipeline: [before] if pipeline == "P" else [])
+    capture.operations["CreatePipeline"](CREATE)
+    started = capture.operations["StartPipelineExecution"]({"PipelineName": "P"})
+    earlier = {"PipelineExecutionArn": f"{ARN}/execution/abcdefghij12"}
+    listed = capture.operations["ListPipelineExecutions"]({"PipelineName": "P"})["PipelineExecutionSummaries"]
+    assert listed == [
+        {**started, "PipelineExecutionStatus": "Executing", "StartTime": 1000.0},
+        {**earlier, "PipelineExecutionStatus": "Failed", "StartTime": 500.0},
+    ]
+    assert capture.operations["DescribePipelineExecution"](earlier)["PipelineArn"] == ARN
+    assert capture.operations["ListPipelineParametersForExecution"](earlier) == {
+        "PipelineParameters": [{"Name": "A", "Value": "1"}, {"Name": "B", "Value": "b"}]
+    }
 
 
 def test_an_execution_has_parameters_and_can_be_stopped(capture: PipelineCapture) -> None:

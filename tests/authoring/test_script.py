@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from authoring_support import ROLE, Author
 
-from localpipe.authoring import Asked, choose_python, load_target
+from localpipe.authoring import Asked, load_target
 from localpipe.core.names import Identity
 from localpipe.errors import AuthoringError, NotSupported, UsageError
+from localpipe.service.authors_python import choose_python
 from localpipe.store import LocalStore
 
 IMPORT = "from sagemaker.workflow.pipeline import Pipeline\n"
@@ -332,13 +333,20 @@ def test_the_parallelism_of_the_start_wins_over_the_pipelines(author: Author) ->
     assert authored.notes == ("The script sets MaxParallelExecutionSteps to 2; --max-parallel changes it.",)
 
 
-def test_a_selective_start_is_refused(author: Author) -> None:
-    config = "{'SelectedSteps': [{'StepName': 'A'}]}"
+def test_a_selective_start_is_taken(author: Author) -> None:
+    config = {"SelectedSteps": [{"StepName": "A"}, {"StepName": "B"}]}
+    authored = author(STARTED + f"started('P', SelectiveExecutionConfig={config})\n")
+    assert authored.selection == config
+    assert authored.notes == ("Steps that the script selects: A, B.",)
+
+
+def test_an_execution_that_the_script_starts_itself_is_no_source(author: Author) -> None:
+    config = "{'SelectedSteps': [{'StepName': 'A'}], 'SourcePipelineExecutionArn': arn}"
     with pytest.raises(NotSupported) as error:
-        author(STARTED + f"started('P', SelectiveExecutionConfig={config})\n")
+        author(STARTED + f"arn = started('P')\nstarted('P', SelectiveExecutionConfig={config})\n")
     assert str(error.value) == (
-        "Selective execution, as the script starts pipeline 'P' (SelectiveExecutionConfig), is not supported. "
-        "Start it without: all of its steps run."
+        "Selective execution of pipeline 'P' with an execution as source that the script itself starts is not supported. "
+        "Only its last start runs: run the pipeline first, then a script that starts it selectively, or use --from."
     )
 
 

@@ -69,8 +69,8 @@ def test_an_image_that_is_removed_in_mid_run_fails_its_step_and_a_retry_goes_on(
     home.close()
     assert failed.status == "Failed"
     assert failed.state.steps["Use"].reason == (
-        "ClientError: Failed to invoke sagemaker:CreateProcessingJob. Error Details: Image test-gone:1: the image was removed "
-        "a moment ago. Pull or build it again."
+        "ClientError: Failed to invoke sagemaker:CreateProcessingJob. Error Details: Image test-gone:1: the image was "
+        "removed a moment ago. Pull or build it again."
     )
     subprocess.run(tag, capture_output=True, check=True)
     try:

@@ -140,5 +140,5 @@ def test_rich_is_imported_for_the_live_view_alone(place: Path, write: Write) -> 
     run = [sys.executable, "-X", "importtime", "-m", "localpipe", "run", write(decision())]
     shown = subprocess.run(run, capture_output=True, text=True, check=True)
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in shown.stderr.splitlines()}
-    assert "networkx" in imported
+    assert "sqlite3" in imported
     assert "rich" not in imported

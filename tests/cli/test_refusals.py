@@ -107,9 +107,9 @@ def test_an_input_that_only_the_run_itself_could_write(cli: Cli, write: Write) -
 
 
 def test_an_unsupported_step_type_is_named(cli: Cli, write: Write) -> None:
-    text = refused(cli, "run", write(pipeline({"Name": "Tune", "Type": "Tuning", "Arguments": {}})))
+    text = refused(cli, "run", write(pipeline({"Name": "Crunch", "Type": "EMR", "Arguments": {}})))
     assert "$.Steps[0]" in text
-    assert "Tuning" in text
+    assert "EMR" in text
 
 
 @pytest.mark.sandbox

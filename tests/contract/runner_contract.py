@@ -16,7 +16,7 @@ import subprocess
 import threading
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
@@ -374,6 +374,9 @@ class LifecycleContract:
 class RunnerContract(LifecycleContract):
     """The whole contract. Subclass it as `Test...` and override the fixtures `runner` and `image`."""
 
+    isolated_serving_reaches_machine: ClassVar[bool] = False
+    """Whether a job that is isolated and serves reaches what listens on this machine."""
+
     # What is run
 
     def test_arguments_reach_the_program_unchanged(self, runner: Runner, place: Workplace) -> None:
@@ -588,6 +591,31 @@ class RunnerContract(LifecycleContract):
             assert running.wait() == JobExit(exit_code=0)
         finally:
             running.remove()
+
+    @pytest.mark.parametrize("isolated", [False, True])
+    def test_a_job_that_serves_has_its_port_to_itself(self, runner: Runner, place: Workplace, *, isolated: bool) -> None:
+        program = (
+            "import socket, sys\nours, host, theirs = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])\n"
+            "s = socket.create_server(('0.0.0.0', ours))\nopen('/opt/ml/output/ready', 'w').write('x')\n"
+            "try: socket.create_connection((host, theirs), 5).close(); said = b'reaches it'\n"
+            "except OSError: said = b'reaches nothing'\n"
+            "c, _ = s.accept()\nc.sendall(said)\nc.close()"
+        )
+        ready, host = place.fifo("ready"), runner.endpoint_host()
+        with socket.create_server((host, 0)) as endpoint, socket.create_server(("127.0.0.1", 0)) as taken:
+            port, theirs = taken.getsockname()[1], endpoint.getsockname()[1]
+            words = ("python3", "-c", program, str(port), runner.endpoint_url_host(), str(theirs))
+            environment = {"AWS_ENDPOINT_URL": f"http://{host}:{theirs}"}
+            job = place.job(*words, network_isolated=isolated, environment=environment)
+            running = runner.prepare(replace(job, port=port)).start()
+            try:
+                ready.read_text()
+                with socket.create_connection(running.address(port), timeout=10) as connection:
+                    reaches_nothing = isolated and not self.isolated_serving_reaches_machine
+                    assert connection.recv(20) == (b"reaches nothing" if reaches_nothing else b"reaches it")
+                assert running.wait() == JobExit(exit_code=0)
+            finally:
+                running.remove()
 
     @pytest.mark.parametrize("terminal", [True, False])
     def test_a_running_job_is_entered(self, runner: Runner, place: Workplace, *, terminal: bool) -> None:

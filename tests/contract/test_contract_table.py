@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
-from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+import rule_tables
+from rule_tables import ROOT, numbered, statements
 from rules import FILES, MARKS, RULES, RUNNERS
 
 from localpipe.settings import RUNNER_CHOICES
 
-ROOT = Path(__file__).resolve().parents[2]
 CONTAINERS = ROOT / "docs" / "rules" / "containers.md"
-
-
-def statements(text: str) -> Iterator[tuple[str, str]]:
-    """Yield section and text of each statement: rows of tables without their heads, items of lists, paragraphs."""
-    section, rows, paragraph = "", 0, list[str]()
-    for line in [*text.splitlines(), ""]:
-        starts = re.match(r"(?:#|\||\* |\d+\. |$)", line) is not None
-        if starts and paragraph:
-            joined = " ".join(paragraph)
-            paragraph = []
-            if not joined.endswith(":"):  # it leads to what follows
-                yield section, joined
-        rows = rows + 1 if line.startswith("|") else 0
-        if heading := re.match(r"#+ (\d+(?:\.\d+)?)", line):
-            section = heading[1]
-        elif rows > 2:
-            yield section, line
-        elif rows == 0 and line.strip() and not line.startswith("#"):
-            paragraph.append(line.strip())
 
 
 def test_statements_are_rows_items_and_paragraphs() -> None:
@@ -47,13 +23,7 @@ def test_statements_are_rows_items_and_paragraphs() -> None:
 
 
 def test_every_statement_has_its_rule() -> None:
-    counts: Counter[str] = Counter()
-    numbers = []
-    for section, _ in statements(CONTAINERS.read_text(encoding="utf-8")):
-        if re.match(r"[12]\.", section):
-            counts[section] += 1
-            numbers.append(f"{section}-{counts[section]}")
-    assert list(RULES) == numbers
+    assert list(RULES) == list(numbered(CONTAINERS.read_text(encoding="utf-8"), r"[12]\."))
 
 
 def test_every_runner_is_under_contract() -> None:
@@ -63,12 +33,8 @@ def test_every_runner_is_under_contract() -> None:
 @pytest.fixture(scope="module")
 def collected() -> dict[str, set[str]]:
     """Test → the runners that it is for: those of `bench`, else those that have its markers, else all."""
-    program = [sys.executable, str(Path(__file__).with_name("collected.py")), *FILES.values()]
-    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=False)
-    rows = next((line for line in done.stdout.splitlines() if line.startswith("COLLECTED ")), None)
-    assert rows, done.stdout + done.stderr
     found: dict[str, set[str]] = {}
-    for name, bench, markers in json.loads(rows.removeprefix("COLLECTED ")):
+    for name, bench, markers in rule_tables.collected(FILES.values()):
         needs = frozenset().union(*RUNNERS.values()) & set(markers)
         runners = {bench} if bench else {runner for runner, marks in RUNNERS.items() if not needs or marks == needs}
         found.setdefault(name, set()).update(runners)

@@ -23,7 +23,11 @@ from runner_contract import OPT_ML, RunnerContract, SeveralHostsContract, Workpl
 
 from localpipe.core.jobspec import Access, JobExit, Limits, Mount
 from localpipe.errors import ImageMissing, JobFailed, NotSupported
+from localpipe.runners import _docker_container as containers
+from localpipe.runners._docker_container import DockerEngine, LocalImage
+from localpipe.runners._docker_engine import connect
 from localpipe.runners._docker_errors import engine_errors
+from localpipe.runners._docker_reclaim import ReclaimHelper
 from localpipe.runners._docker_stream import mended_lines, whole_lines
 from localpipe.runners.docker import DockerRunner, ImageNames, image_platform
 from localpipe.runners.engine_address import engine_address
@@ -90,6 +94,8 @@ def built_image(api: docker.APIClient, name: str, *lines: str) -> str:
 
 @pytest.mark.docker
 class TestDockerRunner(RunnerContract, SeveralHostsContract):
+    isolated_serving_reaches_machine = True  # see docs/decisions/0026
+
     @pytest.fixture
     def runner(self, runner: DockerRunner) -> Runner:
         return runner
@@ -318,6 +324,24 @@ def test_an_image_of_another_architecture_is_asked_for_by_its_platform(
 def test_the_host_name_resolves(runner: DockerRunner, place: Workplace, *, network_isolated: bool) -> None:
     program = "import socket; socket.gethostbyname('algo-1')"
     assert run(runner, place.job("python3", "-c", program, network_isolated=network_isolated)).exit_code == 0
+
+
+@pytest.mark.docker
+def test_where_containers_have_no_address_a_port_is_published_on_loopback(place: Workplace) -> None:
+    api, facts = connect(engine_address(os.environ))
+    engine = DockerEngine(api, replace(facts, native=False), place.attempt_dir, ReclaimHelper(api, place.attempt_dir))
+    job = replace(place.shell_job("read x < /opt/ml/output/go"), port=8080)
+    go = place.fifo("go")
+    running = containers.prepare(engine, job, LocalImage(BASE_IMAGE, None)).start()
+    try:
+        assert running.address(8080)[0] == "127.0.0.1"
+        with pytest.raises(NotSupported, match="Serving an isolated model on Docker Desktop"):
+            containers.prepare(engine, replace(job, network_isolated=True), LocalImage(BASE_IMAGE, None))
+    finally:
+        go.write_text("x\n")
+        running.remove()
+        engine.helper.close()
+        api.close()
 
 
 @pytest.mark.docker
@@ -627,6 +651,9 @@ def test_engines_that_jobs_cannot_run_on_are_refused_by_name(tmp_path: Path, kin
     [
         ("write /x: no space left on device", "no space is left on the disk.", "SageMaker.CAPACITY_ERROR"),
         ("fork/exec: cannot allocate memory", "not enough memory is free.", "SageMaker.CAPACITY_ERROR"),
+        ("fork: resource temporarily unavailable", "the machine is out of processes.", "SageMaker.CAPACITY_ERROR"),
+        ("open /x: too many open files", "the machine is out of processes.", "SageMaker.CAPACITY_ERROR"),
+        ("toomanyrequests: slow down", "the engine takes no more requests for now.", "Step.THROTTLING"),
     ],
 )
 def test_trouble_of_the_engine_counts_as_the_services(told: str, reason: str, exception_type: str | None) -> None:

@@ -92,7 +92,7 @@ def test_step_type_that_localpipe_does_not_run_is_refused_by_name(model: JSON) -
     assert problem.unsupported
     assert problem.path == "$.Steps[0].Type"
     assert problem.message == "step 'E': step type 'EMR' is not supported."
-    assert problem.remedy.startswith("Supported are Processing, Training, Condition, Fail, Model, RegisterModel")
+    assert problem.remedy.startswith("Supported are Processing, Training, Tuning, Transform, Condition, Fail, Model,")
 
 
 def test_step_type_that_there_is_not(model: JSON) -> None:

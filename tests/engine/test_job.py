@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import signal
 import threading
 from collections.abc import Callable, Sequence
@@ -11,7 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 import pytest
+from support import places
 
+from localpipe.core.faults import Fault, parse_fault
 from localpipe.core.jobspec import (
     HostSpec,
     JobEnd,
@@ -21,17 +24,26 @@ from localpipe.core.jobspec import (
     JobSpec,
     Limits,
     OutputSpec,
+    Restart,
     StagedJob,
 )
 from localpipe.core.names import AttemptKey, S3Uri
 from localpipe.engine.job import JobContext, JobRun, Launch
-from localpipe.engine.slots import Slots, Ticket
+from localpipe.engine.slots import Slots
 from localpipe.errors import JOB_INTERNAL_ERROR, HomeUnusable, JobFailed
 from localpipe.runners.scripted import ScriptedContainer, ScriptedRunner
 from localpipe.staging import Stager
 from localpipe.store import LocalStore
 
 CHECKPOINTS = PurePosixPath("/opt/ml/checkpoints")
+CHECKPOINTED = OutputSpec(
+    name="checkpoints",
+    container_dir=CHECKPOINTS,
+    uri=S3Uri("b", "ckpt"),
+    published_on=frozenset(JobEnd),
+    continuous=True,
+    mirrored=True,
+)
 KEY = AttemptKey(execution_id="e" * 12, step="S", attempt=1)
 
 
@@ -112,21 +124,26 @@ def job(
     *,
     key: AttemptKey = KEY,
     grace_seconds: float = 0.01,
+    fault: Fault | None = None,
 ) -> JobRun:
     context = JobContext(
         runner=runner,
-        slots=slots or Slots(1),
+        slots=slots or places(1),
         stager=stager,
         clock=Clock(),
         grace_seconds=grace_seconds,
         at_disk=nullcontext(),
         made_ahead=lambda key: None,
     )
-    return JobRun(wanted or spec(), key, context)
+    return JobRun(wanted or spec(), key, context, fault)
 
 
-def run(job: JobRun, launched: Callable[[Launch], None] = lambda launch: None) -> JobResult:
-    return job.run(dict, launched, created_at=1.0, reattach=False, launched_at=None)
+def run(
+    job: JobRun,
+    launched: Callable[[Launch], None] = lambda launch: None,
+    waits: Callable[[str], None] = lambda lacking: None,
+) -> JobResult:
+    return job.run(dict, launched, created_at=1.0, reattach=False, launched_at=None, waits=waits)
 
 
 @pytest.mark.parametrize("error", [JobFailed("taken back"), FileNotFoundError("its directory went")])
@@ -339,25 +356,12 @@ def test_engine_trouble_before_the_start_is_trouble_of_the_create_call(stager: S
 # Places
 
 
-class Lining(Slots):
-    """Slots that tell when a job stands in line."""
-
-    def __init__(self, count: int) -> None:
-        super().__init__(count)
-        self.asked = threading.Event()
-
-    def ask(self) -> Ticket:
-        ticket = super().ask()
-        self.asked.set()
-        return ticket
-
-
 def test_a_job_without_a_place_is_prepared_and_not_started_before_another_has_ended(stager: Stager) -> None:
-    slots, runner = Lining(1), ScriptedRunner()
+    slots, runner, told = places(1), ScriptedRunner(), queue.SimpleQueue[str]()
     other = slots.take()
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(run, job(runner, stager, slots))
-        assert slots.asked.wait(10)
+        waiting = pool.submit(run, job(runner, stager, slots), waits=told.put)
+        assert told.get(timeout=10) == "waits for room: 1 of 1 job slots are taken (jobs run: 1 by this execution)"
         assert runner.started == []
         slots.give_back(other)
         assert waiting.result(10).end is JobEnd.COMPLETED
@@ -365,12 +369,13 @@ def test_a_job_without_a_place_is_prepared_and_not_started_before_another_has_en
 
 
 def test_a_job_that_waits_for_its_turn_can_be_stopped(stager: Stager) -> None:
-    slots, prepared = Lining(1), Prepared(starting=lambda: pytest.fail("it was started"))
+    slots, prepared = places(1), Prepared(starting=lambda: pytest.fail("it was started"))
+    told = queue.SimpleQueue[str]()
     slots.take()
     waiting = job(Preparing(prepared), stager, slots)
     with ThreadPoolExecutor(1) as pool:
-        result = pool.submit(run, waiting)
-        assert slots.asked.wait(10)
+        result = pool.submit(run, waiting, waits=told.put)
+        told.get(timeout=10)
         waiting.stop(kill=False)
         assert result.result(10).end is JobEnd.STOPPED
     assert prepared.removed.is_set()
@@ -381,7 +386,7 @@ def a_place_is_free(slots: Slots) -> bool:
 
 
 def test_a_place_is_free_again_before_the_outputs_are_published(tmp_path: Path) -> None:
-    slots = Slots(1)
+    slots = places(1)
     free: list[bool] = []
 
     class Watched(LocalStore):
@@ -396,20 +401,20 @@ def test_a_place_is_free_again_before_the_outputs_are_published(tmp_path: Path) 
 
 
 def test_a_job_that_cannot_be_started_frees_its_place(stager: Stager) -> None:
-    slots = Slots(1)
+    slots = places(1)
     assert run(job(ScriptedRunner(refusals={"S": JobFailed("no")}), stager, slots)).end is JobEnd.REFUSED
     assert a_place_is_free(slots)
 
 
 def test_a_mistake_of_ours_frees_the_place(stager: Stager) -> None:
-    slots = Slots(1)
+    slots = places(1)
     with pytest.raises(ZeroDivisionError):
         run(job(ScriptedRunner({"S": lambda _: 1 // 0}), stager, slots))
     assert a_place_is_free(slots)
 
 
 def test_a_job_that_was_found_running_has_its_place_beyond_the_limit(stager: Stager) -> None:
-    slots, runner, go = Slots(1), ScriptedRunner({"S": lambda _: 0 if go.wait(10) else 1}), threading.Event()
+    slots, runner, go = places(1), ScriptedRunner({"S": lambda _: 0 if go.wait(10) else 1}), threading.Event()
     other = slots.ask()
     runner.prepare(stager.stage(spec(), KEY, {}, anew=True, overlays=False)).start()
     seen: list[bool] = []
@@ -452,19 +457,11 @@ def test_a_lost_job_is_started_again_with_its_checkpoints_as_often_as_its_strate
     stager: Stager, store: LocalStore, losses: int, end: JobEnd, starts: int
 ) -> None:
     runner = Losing(losses)
-    checkpoints = OutputSpec(
-        name="checkpoints",
-        container_dir=CHECKPOINTS,
-        uri=S3Uri("b", "ckpt"),
-        published_on=frozenset(JobEnd),
-        continuous=True,
-        mirrored=True,
-    )
-    wanted = replace(spec(), restarts=2, outputs=(*spec().outputs, checkpoints))
+    wanted = replace(spec(), restarts=2, outputs=(*spec().outputs, CHECKPOINTED))
     launches: list[Launch] = []
     ended = run(job(runner, stager, wanted=wanted), launches.append)
     assert (ended.end, len(runner.started), len(launches)) == (end, starts, 1)
-    assert ended.restarted_at == (50.0,) * (starts - 1)
+    assert ended.restarts == (Restart(ended_at=50.0, at=50.0, interrupted=False),) * (starts - 1)
     assert ended.started_at == 50.0
     assert [info.uri.key for info in store.list(S3Uri("b", "ckpt"))] == [f"ckpt/epoch-{n + 1}" for n in range(starts)]
     if end is JobEnd.COMPLETED:
@@ -477,3 +474,68 @@ def test_a_lost_job_without_a_strategy_is_not_started_again(stager: Stager) -> N
     checkpoints = OutputSpec(name="c", container_dir=CHECKPOINTS, uri=S3Uri("b", "ckpt"))
     ended = run(job(runner, stager, wanted=replace(spec(), outputs=(*spec().outputs, checkpoints))))
     assert (ended.end, len(runner.started), ended.exception_type) == (JobEnd.LOST, 1, JOB_INTERNAL_ERROR)
+
+
+# Faults while it runs
+
+
+def goes_on_from_checkpoints(container: ScriptedContainer) -> int:
+    """Runs until it is told to stop, but for the last time; leaves a checkpoint each time."""
+    done = sorted(path.name for path in container.path(CHECKPOINTS).iterdir())
+    container.write(CHECKPOINTS / f"epoch-{len(done) + 1}", "W")
+    container.write(PurePosixPath("/opt/ml/processing/out/done"), " ".join(done))
+    return 0 if len(done) == 2 else 128 + (container.next_signal(20) or 0)
+
+
+@pytest.mark.documented
+def test_a_spot_job_that_is_interrupted_goes_on_from_its_checkpoints(stager: Stager, store: LocalStore) -> None:
+    runner, launches = ScriptedRunner({"S": goes_on_from_checkpoints}), []
+    wanted = replace(spec(), spot=True, outputs=(*spec().outputs, CHECKPOINTED))
+    fault = parse_fault("S=spot-interruption*2@0")
+    ended = run(job(runner, stager, wanted=wanted, fault=fault, grace_seconds=20), launches.append)
+    assert (ended.end, len(runner.started), len(launches)) == (JobEnd.COMPLETED, 3, 1)
+    assert ended.restarts == (Restart(ended_at=50.0, at=50.0, interrupted=True),) * 2
+    with store.open(S3Uri("b", "out/done")) as done:
+        assert done.read() == b"epoch-1 epoch-2"
+
+
+def test_an_interrupted_job_that_ignores_its_signal_is_killed_and_goes_on(stager: Stager) -> None:
+    def stubborn(container: ScriptedContainer) -> int:
+        if len(runner.started) > 1:
+            return 0
+        return (container.next_signal(20) or 0) + (container.next_signal(20) or 0)
+
+    runner = ScriptedRunner({"S": stubborn})
+    ended = run(job(runner, stager, wanted=replace(spec(), spot=True), fault=parse_fault("S=spot-interruption@0")))
+    assert (ended.end, len(runner.started), len(ended.restarts)) == (JobEnd.COMPLETED, 2, 1)
+
+
+def test_a_job_that_is_stopped_while_it_is_interrupted_is_stopped(stager: Stager) -> None:
+    def stops(container: ScriptedContainer) -> int:
+        container.next_signal(20)
+        told.stop(kill=False)
+        return 0
+
+    runner = ScriptedRunner({"S": stops})
+    told = job(runner, stager, wanted=replace(spec(), spot=True), fault=parse_fault("S=spot-interruption*9@0"))
+    ended = run(told)
+    assert (ended.end, len(runner.started)) == (JobEnd.STOPPED, 1)
+
+
+def test_a_job_that_cannot_go_on_after_an_interruption_is_lost(stager: Stager) -> None:
+    class Gone(ScriptedRunner):
+        def prepare(self, job: StagedJob) -> object:
+            if self.started:
+                raise JobFailed("the engine went away")
+            return super().prepare(job)
+
+    runner = Gone({"S": lambda container: container.next_signal(20)})
+    ended = run(job(runner, stager, wanted=replace(spec(), spot=True), fault=parse_fault("S=spot-interruption@0")))
+    assert (ended.end, ended.detail, ended.exception_type) == (JobEnd.LOST, "the engine went away", JOB_INTERNAL_ERROR)
+
+
+def test_a_time_limit_that_comes_sooner_ends_the_job_as_a_real_one(stager: Stager) -> None:
+    seen: list[int | None] = []
+    runner = ScriptedRunner({"S": lambda container: seen.append(container.next_signal(20)) or 3 * 0})
+    ended = run(job(runner, stager, fault=parse_fault("S=time-limit@0"), grace_seconds=20))
+    assert (ended.end, seen) == (JobEnd.TIMED_OUT, [signal.SIGTERM])

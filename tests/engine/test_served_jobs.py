@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
+from support import places
 
 from localpipe.core.jobspec import (
     Channel,
@@ -23,7 +24,6 @@ from localpipe.core.jobspec import (
 )
 from localpipe.core.names import AttemptKey, S3Uri
 from localpipe.engine.job import JobContext, JobRun, Launch
-from localpipe.engine.slots import Slots
 from localpipe.runners.scripted import ScriptedContainer, ScriptedRunner
 from localpipe.staging import Stager
 from localpipe.store import LocalStore
@@ -85,7 +85,7 @@ def run(tmp_path: Path, store: LocalStore) -> Run:
     ) -> JobResult:
         context = JobContext(
             runner=runner,
-            slots=Slots(1),
+            slots=places(1),
             stager=stager,
             clock=Clock(),
             grace_seconds=0.01,

@@ -1,34 +1,248 @@
+"""Room for jobs: shared by executions, in this process and in others, whatever becomes of them."""
+
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from localpipe.core.room import Room, Size
+from localpipe.engine.claims import Claim, first_in_line, parse_claim
 from localpipe.engine.slots import Slots
+from localpipe.errors import HomeUnusable
+
+GIB = 1 << 30
+ONE, OTHER = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
+MakeSlots = Callable[..., Slots]
 
 
-def test_places_are_given_in_the_order_they_are_asked_for() -> None:
-    slots = Slots(2)
-    first, second, third, fourth = (slots.ask() for _ in range(4))
+@pytest.fixture
+def slots(tmp_path: Path) -> MakeSlots:
+    def make(jobs: int, execution_id: str = ONE, **room: float) -> Slots:
+        return Slots(Room(jobs=jobs, **room), tmp_path / "slots", execution_id)  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
+    """An execution in another process: takes a place with `ask`, says so, and gives it back when it is sent a line."""
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from localpipe.core.room import Room\n"
+        "from localpipe.engine.slots import Slots\n"
+        "slots = Slots(Room(jobs=1), Path(sys.argv[1]), sys.argv[2])\n"
+        "while True:\n"
+        "    ticket = slots.ask()\n"
+        "    print('asked', flush=True)\n"
+        "    ticket.wait()\n"
+        "    print('has it', flush=True)\n"
+        "    sys.stdin.readline() or sys.exit()\n"
+        "    slots.give_back(ticket)\n"
+    )
+    started: list[subprocess.Popen[str]] = []
+
+    def start(execution_id: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, str(tmp_path / "slots"), execution_id],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def said(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    return process.stdout.readline().strip()
+
+
+def go_on(process: subprocess.Popen[str]) -> None:
+    assert process.stdin
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def test_places_are_given_in_the_order_they_are_asked_for(slots: MakeSlots) -> None:
+    two = slots(2)
+    first, second, third, fourth = (two.ask() for _ in range(4))
     assert [ticket.served for ticket in (first, second, third, fourth)] == [True, True, False, False]
-    slots.give_back(second)
+    two.give_back(second)
     assert (third.served, fourth.served) == (True, False)
-    slots.give_back(second)
+    two.give_back(second)
     assert not fourth.served
-    slots.give_back(first)
+    two.give_back(first)
     assert fourth.served
 
 
-def test_a_place_in_the_line_can_be_given_up() -> None:
-    slots = Slots(1)
-    first, second, third = (slots.ask() for _ in range(3))
-    slots.give_back(second)
+def test_a_place_in_the_line_can_be_given_up(slots: MakeSlots) -> None:
+    one = slots(1)
+    first, second, third = (one.ask() for _ in range(3))
+    one.give_back(second)
     assert not second.wait()
-    slots.give_back(first)
+    one.give_back(first)
     assert third.wait()
 
 
-def test_jobs_that_run_already_count_beyond_the_limit() -> None:
-    slots = Slots(1)
-    first, found = slots.ask(), slots.take()
-    second = slots.ask()
-    slots.give_back(first)
+def test_jobs_that_run_already_count_beyond_the_limit(slots: MakeSlots) -> None:
+    one = slots(1)
+    first, found = one.ask(), one.take()
+    second = one.ask()
+    one.give_back(first)
     assert not second.served
-    slots.give_back(found)
+    one.give_back(found)
     assert second.served
+
+
+def test_whoever_has_to_wait_is_told_what_for_and_who_has_it(slots: MakeSlots) -> None:
+    one, other = slots(2), slots(2, OTHER)
+    assert [one.ask().lacking, other.ask().lacking] == ["", ""]
+    assert one.ask().lacking == (
+        f"waits for room: 2 of 2 job slots are taken (jobs run: 1 by this execution, 1 by execution {OTHER})"
+    )
+
+
+@pytest.mark.parametrize(
+    ("room", "size", "lacking"),
+    [
+        ({"cpus": 4}, Size(cpus=4), "2 of 4 processors are taken"),
+        ({"cpus": 4}, Size(cpus=96), "2 of 4 processors are taken"),
+        ({"memory_bytes": 4 * GIB}, Size(memory_bytes=3 * GIB), "2 of 4 GiB of memory are taken"),
+        ({"gpus": 1}, Size(gpus=8), "1 of 1 GPUs are taken"),
+        ({"cpus": 4, "memory_bytes": 4 * GIB, "gpus": 2}, Size(cpus=2, memory_bytes=2 * GIB, gpus=1), ""),
+        ({"gpus": 1}, Size(cpus=96), ""),
+        ({}, Size(cpus=96, memory_bytes=400 * GIB, gpus=8), ""),
+    ],
+)
+def test_a_job_takes_what_its_instance_has_of_what_is_counted(
+    slots: MakeSlots, room: dict[str, float], size: Size, lacking: str
+) -> None:
+    several = slots(8, **room)
+    several.ask(Size(cpus=2, memory_bytes=2 * GIB, gpus=1))
+    told = several.ask(size).lacking
+    assert told == (f"waits for room: {lacking} (jobs run: 1 by this execution)" if lacking else "")
+
+
+def test_a_job_that_asks_for_more_than_there_is_runs_alone(slots: MakeSlots) -> None:
+    small = slots(8, cpus=4)
+    large = small.ask(Size(cpus=96))
+    assert large.served
+    after = small.ask(Size(cpus=1))
+    assert not after.served
+    small.give_back(large)
+    assert after.wait()
+
+
+def test_small_jobs_do_not_pass_a_large_one_that_waits(slots: MakeSlots) -> None:
+    four, other = slots(8, cpus=4), slots(8, OTHER, cpus=4)
+    running = four.ask(Size(cpus=2))
+    large = other.ask(Size(cpus=4))
+    small = four.ask(Size(cpus=1))
+    assert small.lacking == "waits for room: others wait before it (jobs run: 1 by this execution)"
+    four.give_back(running)
+    assert large.wait()
+    other.give_back(large)
+    assert small.wait()
+
+
+def test_the_execution_with_fewer_jobs_gets_the_next_place(slots: MakeSlots) -> None:
+    many, few = slots(2), slots(2, OTHER)
+    first, second, *queued = (many.ask() for _ in range(5))
+    late = few.ask()
+    many.give_back(first)
+    assert late.wait()
+    many.give_back(second)
+    assert queued[0].wait()
+    few.give_back(late)
+    assert queued[1].wait()
+
+
+def test_a_place_taken_in_another_process_is_waited_for(
+    slots: MakeSlots, elsewhere: Callable[[str], subprocess.Popen[str]]
+) -> None:
+    other = elsewhere(OTHER)
+    assert [said(other), said(other)] == ["asked", "has it"]
+    ticket = slots(1).ask()
+    assert ticket.lacking == f"waits for room: 1 of 1 job slots are taken (jobs run: 1 by execution {OTHER})"
+    go_on(other)
+    assert ticket.wait()
+
+
+def test_neither_of_two_processes_starves(slots: MakeSlots, elsewhere: Callable[[str], subprocess.Popen[str]]) -> None:
+    mine, other = slots(1), elsewhere(OTHER)
+    assert [said(other), said(other)] == ["asked", "has it"]
+    ticket = mine.ask()
+    for _ in range(5):
+        go_on(other)
+        assert ticket.wait()
+        assert said(other) == "asked"
+        after = mine.ask()
+        mine.give_back(ticket)
+        assert said(other) == "has it"
+        assert not after.served
+        ticket = after
+
+
+def test_a_process_that_is_killed_frees_its_place_at_once(
+    slots: MakeSlots, elsewhere: Callable[[str], subprocess.Popen[str]]
+) -> None:
+    holder = elsewhere(OTHER)
+    assert [said(holder), said(holder)] == ["asked", "has it"]
+    before = elsewhere("cccccccccccc")
+    assert said(before) == "asked"
+    ticket = slots(1).ask()
+    before.kill()
+    holder.kill()
+    assert ticket.wait()
+
+
+def test_nothing_is_left_of_claims_and_descriptors(slots: MakeSlots, tmp_path: Path) -> None:
+    one = slots(1)
+    tickets = [one.ask() for _ in range(10)]
+    for ticket in tickets:
+        assert ticket.wait()
+        one.give_back(ticket)
+    assert [path.name for path in (tmp_path / "slots").iterdir()] == ["lock"]
+
+
+def test_a_directory_of_somebody_else_is_named_with_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    blocked = Slots(Room(jobs=1), tmp_path / "file" / "slots", ONE)
+    with pytest.raises(HomeUnusable, match=r"Not a directory\. Set XDG_RUNTIME_DIR to a directory of yours\."):
+        blocked.ask()
+
+
+def test_the_name_of_a_claim_says_all_of_it() -> None:
+    size = Size(jobs=1, cpus=2.5, memory_bytes=3 * GIB, gpus=1)
+    claim = Claim(number=7, held=True, execution_id=ONE, size=size)
+    assert claim.name == "7.held.aaaaaaaaaaaa.1.2500.3072.1"
+    assert parse_claim(claim.name) == claim
+    assert [parse_claim(name) for name in ("lock", "7.held", "x.held.a.1.1.1.1")] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("claims", "number"),
+    [
+        ("", None),
+        ("1ha", None),
+        ("1wa", 1),
+        ("1wa 2wb", 1),
+        ("1ha 2wa 3wb", 3),
+        ("1ha 2hb 3hb 4wb 5wa", 5),
+        ("1ha 2hb 3wb 4wa", 3),
+    ],
+)
+def test_whose_turn_it_is(claims: str, number: int | None) -> None:
+    line = [Claim(number=int(text[0]), held=text[1] == "h", execution_id=text[2], size=Size()) for text in claims.split()]
+    first = first_in_line(line)
+    assert (first.number if first else None) == number

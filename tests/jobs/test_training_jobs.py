@@ -8,7 +8,16 @@ from pathlib import PurePosixPath
 import pytest
 
 from localpipe.core import JSON
-from localpipe.core.jobspec import InputMode, JobEnd, JobResult, JobSpec, MetricDatum, MetricDefinition, OutputForm
+from localpipe.core.jobspec import (
+    InputMode,
+    JobEnd,
+    JobResult,
+    JobSpec,
+    MetricDatum,
+    MetricDefinition,
+    OutputForm,
+    Restart,
+)
 from localpipe.core.names import Identity
 from localpipe.errors import JobFailed
 from localpipe.jobs.training import training_problems, training_spec
@@ -331,9 +340,14 @@ def test_describe_echoes_everything_with_the_service_s_defaults(misfits: Misfits
         (a_result(JobEnd.TIMED_OUT), ["Starting", "Downloading", "Training", "Uploading", "MaxRuntimeExceeded"]),
         (a_result(JobEnd.REFUSED, started_at=None, detail="x"), ["Starting", "Downloading", "Failed"]),
         (
-            a_result(restarted_at=(103.0,)),
+            a_result(restarts=(Restart(ended_at=102.0, at=103.0, interrupted=False),)),
             ["Starting", "Downloading", "Training", "Starting", "Training", "Uploading", "Completed"],
         ),
+        (
+            a_result(restarts=(Restart(ended_at=102.0, at=103.0, interrupted=True),)),
+            ["Starting", "Downloading", "Training", "Interrupted", "Restarting", "Training", "Uploading", "Completed"],
+        ),
+        (a_result(JobEnd.UNPROVISIONED, started_at=None, detail="x"), ["Starting", "Failed"]),
     ],
 )
 def test_status_transitions_follow_the_job(result: JobResult, statuses: list[str]) -> None:
@@ -343,6 +357,13 @@ def test_status_transitions_follow_the_job(result: JobResult, statuses: list[str
     assert all(row["StartTime"] <= row["EndTime"] for row in rows)
     assert rows[0]["StatusMessage"] == "Preparing the instances for training"
     assert (rows[0]["StartTime"], rows[-1]["EndTime"]) == (100.0, 110.0)
+
+
+@pytest.mark.assumed
+def test_the_time_between_the_runs_of_an_interrupted_job_is_not_billed() -> None:
+    interrupted = tuple(Restart(ended_at=at, at=at + 3.0, interrupted=True) for at in (102.5, 106.0))
+    document = describe_training_job(a_request(), spec_of(a_request()), a_result(restarts=interrupted), IDENTITY)
+    assert (document["TrainingTimeInSeconds"], document["BillableTimeInSeconds"]) == (9, 3)
 
 
 @pytest.mark.parametrize(

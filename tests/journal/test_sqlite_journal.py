@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -145,3 +146,58 @@ def test_a_file_that_is_no_journal_is_named(path: Path) -> None:
     path.write_bytes(b"not a database, and long enough to be taken for one" * 20)
     with pytest.raises(HomeUnusable, match=str(path)):
         SqliteJournal(path, Ticking())
+
+
+def success(*keys: str) -> StepSucceeded:
+    return StepSucceeded("A", 1, {"x": 1}, keys=keys)
+
+
+def test_the_newest_success_with_a_key_is_found_with_all_facts_of_its_step(journal: SqliteJournal) -> None:
+    for execution_id in ("one", "two", "three"):
+        keys = ("k", "s") if execution_id != "three" else ("other", "s")
+        others = [AttemptStarted("B", 1, "b"), StepSucceeded("B", 1, {}), StopRequested()]
+        journal.append(execution_id, [started(execution_id), AttemptStarted("A", 1, "a"), others[0], success(*keys)])
+        journal.append(execution_id, others[1:])
+    found = journal.newest_result("k")
+    assert found is not None
+    assert found.execution_id == "two"
+    assert [fact.event for fact in found.facts] == [AttemptStarted("A", 1, "a"), success("k", "s")]
+    assert [found.execution_id for key in ("s", "other") if (found := journal.newest_result(key))] == ["three", "three"]
+    assert journal.newest_result("none") is None
+
+
+def test_results_go_with_their_execution(journal: SqliteJournal) -> None:
+    journal.append("one", [started("one"), AttemptStarted("A", 1, "a"), success("k")])
+    journal.forget("one")
+    assert journal.newest_result("k") is None
+
+
+def test_a_journal_of_the_layout_before_is_gone_on_with(path: Path) -> None:
+    before = SqliteJournal(path, Ticking())
+    before.append("old", [started("old"), AttemptStarted("A", 1, "a"), StepSucceeded("A", 1, {})])
+    before.close()
+    with sqlite3.connect(path) as connection:  # as the layout before had it
+        connection.execute("DROP TABLE results")
+        connection.execute("UPDATE events SET schema = 1")
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    journal = SqliteJournal(path, Ticking())
+    assert [type(fact.event).__name__ for fact in journal.read("old")][1:] == ["AttemptStarted", "StepSucceeded"]
+    journal.append("new", [started("new"), AttemptStarted("A", 1, "a"), success("k")])
+    assert journal.newest_result("k") is not None
+    journal.close()
+
+
+def test_a_result_is_found_at_once_among_thousands_of_executions(journal: SqliteJournal) -> None:
+    for index in range(3000):
+        journal.append(
+            f"e{index:04}", [started(f"e{index:04}"), AttemptStarted("A", 1, "a"), success(f"k{index % 50}", "s")]
+        )
+    began = time.process_time()
+    for _ in range(100):
+        assert journal.newest_result("s") is not None
+    assert time.process_time() - began < 0.5
+    with sqlite3.connect(journal._path) as connection:  # noqa: SLF001 - the plan is what makes it fast
+        plan = connection.execute("EXPLAIN QUERY PLAN SELECT seq FROM results WHERE key = 'k' ORDER BY at DESC LIMIT 1")
+        assert "SEARCH results USING PRIMARY KEY (key=?)" in plan.fetchone()[3]
+    connection.close()

@@ -24,6 +24,7 @@ from localpipe.scheduling.events import (
     Recorded,
     RetryRequested,
     RetryScheduled,
+    StepReused,
     StepSucceeded,
     StopRequested,
     StopSignalled,
@@ -178,7 +179,12 @@ def expected_execution(steps: Mapping[str, tuple[str, int]]) -> str:
     return "Failed" if any(status != "Succeeded" for status, _ in steps.values()) else "Succeeded"
 
 
-ENDED: Mapping[type[Event], str] = {StepSucceeded: "Succeeded", AttemptFailed: "Failed", AttemptStopped: "Stopped"}
+ENDED: Mapping[type[Event], str] = {
+    StepSucceeded: "Succeeded",
+    StepReused: "Succeeded",
+    AttemptFailed: "Failed",
+    AttemptStopped: "Stopped",
+}
 OF_EXECUTION = (ExecutionStarted, ExecutionFinished, ParallelismChanged, RetryRequested, StopRequested)
 
 
@@ -221,8 +227,8 @@ class World:
         """Keep what the model asks for, read off the facts alone."""
         self.told |= told_by([fact])
         match fact.event:
-            case StepSucceeded(step=step, branches_taken=branches_taken):
-                self.branches[step] = branches_taken
+            case StepSucceeded() | StepReused():
+                self.branches[fact.event.step] = fact.event.branches_taken
             case RetryScheduled(step=step, at=at):
                 self.backing_off[step] = at
             case AttemptStarted(step=step) | AttemptStopped(step=step):

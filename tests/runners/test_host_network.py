@@ -15,6 +15,7 @@ from localpipe.errors import JobFailed
 from localpipe.runners._host_network import (
     HostNetwork,
     HostPlace,
+    NetworkPlan,
     can_be_made,
     carried_port,
     host_addresses,
@@ -71,7 +72,7 @@ def test_a_place_is_noted_for_a_later_process(tmp_path: Path) -> None:
 def test_a_network_is_there_while_it_is_kept() -> None:
     if not can_be_made():
         pytest.skip("this machine lets nobody make networks")
-    network = HostNetwork(host_addresses(JOB), 0)
+    network = HostNetwork(NetworkPlan(addresses=host_addresses(JOB)))
     show = "import json, socket; print(json.dumps([name for _, name in socket.if_nameindex()]))"
     seen = run([*network.places["algo-2"].words(), "python3", "-c", show], capture_output=True, text=True, check=True)
     network.close()
@@ -83,7 +84,7 @@ def test_a_network_is_there_while_it_is_kept() -> None:
 @pytest.mark.sandbox
 def test_what_keeps_a_network_from_being_made_is_told() -> None:
     with pytest.raises(JobFailed) as failed:
-        HostNetwork({"algo-1": "no address"}, 0)
+        HostNetwork(NetworkPlan(addresses={"algo-1": "no address"}))
     assert str(failed.value).startswith("The network of the hosts could not be made: ")
     assert "no address" in str(failed.value)
 

@@ -32,7 +32,7 @@ class Sample:
     sdk: str = ""
 
     def __str__(self) -> str:
-        return f"{self.folder}-{Path(self.target).suffix[1:]}"
+        return f"{self.folder}-{Path(self.target).name}"
 
 
 ALL = [
@@ -40,7 +40,12 @@ ALL = [
     Sample("abalone", "pipelines/abalone/pipeline.py", "LOCALPIPE_TEST_SDK_V2"),
     Sample("champion", "pipeline.py", "LOCALPIPE_TEST_SDK_V2"),
     Sample("digits", "pipeline.py", "LOCALPIPE_TEST_SDK_V3"),
+    Sample("transform", "pipeline.py", "LOCALPIPE_TEST_SDK_V2"),
+    Sample("transform", "serial.py", "LOCALPIPE_TEST_SDK_V2"),
 ]
+
+UPLOADING = {"digits-pipeline.py", "transform-pipeline.py"}
+"""Those whose SDK uploads code to a new place each time: the v3 trainer, and v2 with `source_dir`."""
 
 
 @pytest.fixture
@@ -132,3 +137,31 @@ def artifacts(folder: Path, document: JSON, runner: str) -> dict[str, str]:
 
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_abalone_again_runs_no_job_and_after_an_edit_only_what_the_edit_is_for(runner: str, workplace: Path) -> None:
+    folder = workplace / "abalone"
+    contents = ("--cache", "content")
+    _, first = run(folder, ALL[0], runner, *contents)
+    status, second = run(folder, ALL[0], runner, *contents)
+    jobs = ["PreprocessAbaloneData", "TrainAbaloneModel", "EvaluateAbaloneModel"]
+    assert (status, done_again(first), done_again(second)) == (0, jobs, [])
+    evaluate = folder / "pipelines/abalone/evaluate.py"
+    evaluate.write_text(f"{evaluate.read_text()}\n# edited\n")
+    _, third = run(folder, ALL[0], runner, *contents)
+    assert done_again(third) == ["EvaluateAbaloneModel"]
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("sample", [each for each in ALL if str(each) in UPLOADING], ids=str)
+def test_what_the_sdk_uploads_anew_is_not_done_again_by_contents(sample: Sample, workplace: Path) -> None:
+    folder = workplace / sample.folder
+    run(folder, sample, "process", "--cache", "content")
+    status, second = run(folder, sample, "process", "--cache", "content")
+    assert (status, done_again(second)) == (0, [])
+
+
+def done_again(document: JSON) -> list[str]:
+    """The steps whose jobs ran in this execution."""
+    return [row["StepName"] for row in document["Steps"] if row["LogFiles"] and "CacheHitResult" not in row]

@@ -164,7 +164,7 @@ def test_two_groups_of_hosts_train_together(home: Home) -> None:
     del step["Arguments"]["ResourceConfig"]["InstanceType"]
     ended = run(home, step)
     train = ended.step("Train")
-    hosts = host_files(ended, train)
+    hosts = host_files(train)
     assert train.status.value == "Succeeded", [host.log_file.read_text() for host in hosts] + [train.reason]
     assert [(host.name, host.log_file.read_text()) for host in hosts] == [
         ("algo-1", "algo-1 is done\n"),
@@ -238,7 +238,7 @@ def test_checkpoints_go_up_while_the_job_runs_and_the_next_one_goes_on_from_them
     assert during == {"old": "O", "epoch-1/weights": "W1"}
     assert (train.status.value, train.reason) == ("Failed", "ClientError: AlgorithmError: , exit code: 3")
     assert texts(home, "ckpt/") == {"epoch-1/weights": "W1", "go": "!"}
-    again = host_files(resumed := run(home, step), resumed.step("Train"))
+    again = host_files(run(home, step).step("Train"))
     assert again[0].log_file.read_text() == "BEGAN epoch-1 go\n"
 
 

@@ -10,7 +10,8 @@ from support import IMAGE
 
 from localpipe.core.image_build import ImageBuild
 from localpipe.core.ports import ImageStatus
-from localpipe.service.serving_images import what_serves
+from localpipe.errors import ImageMissing
+from localpipe.service.serving_images import require_server, what_serves
 from localpipe.settings import Settings, load_settings
 
 STAND_IN = "localpipe/scikit-learn:1.2-1"
@@ -48,3 +49,24 @@ def test_what_an_image_is_built_from_is_told_once(settings: Settings, tmp_path: 
     mine = replace(settings, images={"*": "own:1"}, image_builds={"own:1": build})
     status = ImageStatus(image_uri=IMAGE, local="own:1", notes=("[images] builds it from here",))
     assert what_serves(status, mine) == f"own:1 stood for {IMAGE}: [images] builds it from here."
+
+
+def test_a_stand_in_without_serve_is_refused_for_a_model(settings: Settings) -> None:
+    uri = "763104351884.dkr.ecr.us-east-1.amazonaws.com/tensorflow-training:2.18-cpu-py310"
+    with pytest.raises(ImageMissing) as raised:
+        require_server("Score", ImageStatus(image_uri=uri, local="localpipe/tensorflow:2.21"), settings)
+    assert str(raised.value) == (
+        f"Image {uri}: step 'Score': its stand-in tensorflow:2.21 serves no models."
+        f' Map it in localpipe.toml under [images], for example "{uri}" = "my-serving:latest".'
+    )
+
+
+@pytest.mark.parametrize("repository", ["sagemaker-scikit-learn:1.2-1", "sagemaker-xgboost:1.5-1", "my-own:1"])
+def test_what_serves_models_or_is_the_users_own_is_taken(settings: Settings, repository: str) -> None:
+    uri = f"111122223333.dkr.ecr.us-east-1.amazonaws.com/{repository}"
+    require_server("Score", ImageStatus(image_uri=uri, local="local:1"), settings)
+
+
+def test_the_true_image_is_taken_at_its_word(settings: Settings) -> None:
+    uri = "763104351884.dkr.ecr.us-east-1.amazonaws.com/tensorflow-training:2.18-cpu-py310"
+    require_server("Score", ImageStatus(image_uri=uri, local=uri), settings)

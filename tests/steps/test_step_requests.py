@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from localpipe.core import JSON
 from localpipe.core.names import ExecutionName, Identity
-from localpipe.core.work import ResolvedStep, RunJob
+from localpipe.core.work import ResolvedStep, RunJob, RunTransform, RunTuning
 from localpipe.definition.model import StepDefinition
 from localpipe.definition.requests import check_request, fit_to_request
 from localpipe.errors import ExpressionError, JobFailed
@@ -24,7 +24,15 @@ IDENTITY = Identity(account="123456789012", region="us-east-1", role_arn="arn:aw
 EXECUTION = ExecutionName(pipeline_name="p", execution_id="abcdefghij12", identity=IDENTITY)
 REQUESTS = Path(__file__).parents[1] / "jobs" / "requests"
 MODEL = Loader().load_service_model("sagemaker", "service-2")
-TYPES = {"processor": "Processing", "estimator": "Training", "repack": "Training", "trainer": "Training"}
+TYPES = {
+    "processor": "Processing",
+    "estimator": "Training",
+    "repack": "Training",
+    "trainer": "Training",
+    "tuner": "Tuning",
+    "several": "Tuning",
+    "transformer": "Transform",
+}
 JUNK = st.sampled_from([None, True, 0, 2, -1.5, "", "x", "s3://b", "Pipe", "..", [], ["x"], {}, {"Get": "Parameters.X"}])
 
 
@@ -44,7 +52,18 @@ def replaced(request: JSON, path: tuple[str | int, ...], junk: JSON) -> JSON:
     return changed
 
 
-@pytest.mark.parametrize("name", ["v2_sklearn_processor", "v2_xgboost_estimator", "v2_repack", "v3_model_trainer"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "v2_sklearn_processor",
+        "v2_xgboost_estimator",
+        "v2_repack",
+        "v3_model_trainer",
+        "v2_tuner",
+        "v2_tuner_of_several",
+        "v3_transformer",
+    ],
+)
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_a_request_with_a_changed_member_is_refused_or_run(name: str, data: st.DataObject) -> None:
@@ -77,4 +96,4 @@ def test_a_request_with_a_changed_member_is_refused_or_run(name: str, data: st.D
         )
     except (ExpressionError, JobFailed):
         return
-    assert isinstance(work, RunJob)
+    assert isinstance(work, RunJob | RunTuning | RunTransform)

@@ -70,21 +70,26 @@ def outcome(type_: str, arguments: JSON, result: JobResult | CreatedResource) ->
 
 def test_every_type_is_known_by_its_name() -> None:
     types = step_types()
-    assert list(types) == ["Processing", "Training", "Condition", "Fail", "Model", "RegisterModel"]
+    assert list(types) == [
+        *("Processing", "Training", "Tuning", "Transform", "Condition", "Fail", "Model", "RegisterModel"),
+        *("Lambda", "Callback"),
+    ]
     assert all(name == step_type.type for name, step_type in types.items())
 
 
 @pytest.mark.documented
 def test_which_types_are_retried_depended_on_and_capped() -> None:
     types = step_types().values()
-    assert [t.type for t in types if t.retryable] == ["Processing", "Training", "Model", "RegisterModel"]
+    assert [t.type for t in types if t.retryable] == [
+        *("Processing", "Training", "Tuning", "Transform", "Model", "RegisterModel"),
+    ]
     assert [t.type for t in types if not t.can_be_depended_on] == ["Fail"]
     assert [t.type for t in types if not t.capped] == ["Condition", "Fail"]
 
 
 def test_shapes_are_those_of_the_service_model(model: JSON) -> None:
     names = [name for t in step_types().values() for name in (t.request_shape, t.properties_shape) if name]
-    assert len(names) == 8
+    assert len(names) == 12
     assert set(names) <= set(model["shapes"])
 
 

@@ -230,3 +230,79 @@ def test_another_spelling_on_the_way_is_found(tmp_path: Path) -> None:
     assert other_spelling(directory, f"{directory}/Data/CAFE\u0301") == f"{directory}/Data/caf\u00e9"
     assert other_spelling(directory, f"{directory}/Data/caf\u00e9") is None
     assert other_spelling(directory, f"{directory}/new/x") is None
+
+
+# Directories that a pipeline writes to
+
+
+def test_an_output_directory_is_made_and_written_when_something_is_put_there(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "s3", {}, {S3Uri("files", "out"): tmp_path / "mine" / "out"})
+    assert keys(store, S3Uri("files")) == []
+    assert not (tmp_path / "mine").exists()
+    info = store.put(S3Uri("files", "out/a/b.txt"), b"1", content_type="text/x-mine")
+    assert (tmp_path / "mine/out/a/b.txt").read_bytes() == b"1"
+    assert info.path == tmp_path / "mine/out/a/b.txt"
+    assert keys(store, S3Uri("files", "out/")) == ["out/a/b.txt"]
+    found = store.head(S3Uri("files", "out/a/b.txt"))
+    assert found
+    assert found.content_type == "text/x-mine"
+    assert store.buckets() == ["files"]
+
+
+def test_a_file_moves_into_an_output_directory(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "s3", {}, {S3Uri("files", "out"): tmp_path / "out"})
+    (tmp_path / "x").write_bytes(b"1")
+    store.put(S3Uri("files", "out/x"), tmp_path / "x", move=True)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["x"]
+    assert not (tmp_path / "x").exists()
+    (tmp_path / "tree").mkdir()
+    assert store.put_directory(S3Uri("files", "out/tree/"), tmp_path / "tree") is False
+
+
+def test_what_is_deleted_goes_from_an_output_directory_and_the_rest_stays(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "s3", {}, {S3Uri("files", "out"): tmp_path / "out"})
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/mine").write_text("kept")
+    store.put(S3Uri("files", "out/deep/x"), b"1")
+    store.delete(S3Uri("files", "out/deep/x"))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine"]
+
+
+def test_of_an_output_directory_in_a_mount_the_innermost_counts(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    store = LocalStore(
+        tmp_path / "s3", {S3Uri("f", "data"): tmp_path / "data"}, {S3Uri("f", "data/out"): tmp_path / "data/out"}
+    )
+    store.put(S3Uri("f", "data/out/x"), b"1")
+    assert (tmp_path / "data/out/x").exists()
+    with pytest.raises(StoreError, match="read-only"):
+        store.put(S3Uri("f", "data/x"), b"1")
+
+
+def test_a_local_directory_that_is_read_is_named_as_such(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    store = LocalStore(tmp_path / "s3", {S3Uri("localpipe-files", "data"): tmp_path / "data"})
+    with pytest.raises(StoreError) as error:
+        store.put(S3Uri("localpipe-files", "data/x"), b"1")
+    assert str(error.value) == (
+        f"s3://localpipe-files/data/x cannot be changed: it is in {tmp_path}/data, which the pipeline reads."
+    )
+    (tmp_path / "data").rmdir()
+    with pytest.raises(UsageError, match=f"There is no directory {tmp_path}/data any more, which the pipeline reads"):
+        LocalStore(tmp_path / "s3", {S3Uri("localpipe-files", "data"): tmp_path / "data"})
+
+
+def test_an_output_directory_may_be_on_another_file_system(tmp_path: Path) -> None:
+    other = Path("/dev/shm")  # noqa: S108 - the point is where it is
+    if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no second file system")
+    out = other / f"localpipe-test-{os.getpid()}"
+    store = LocalStore(tmp_path / "s3", {}, {S3Uri("files", "out"): out})
+    try:
+        (tmp_path / "x").write_bytes(b"1")
+        store.put(S3Uri("files", "out/x"), tmp_path / "x", move=True)
+        store.put(S3Uri("files", "out/y"), b"2")
+        assert sorted((path.name, path.read_bytes()) for path in out.iterdir()) == [("x", b"1"), ("y", b"2")]
+        assert not (tmp_path / "x").exists()
+    finally:
+        shutil.rmtree(out, ignore_errors=True)

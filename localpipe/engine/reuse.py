@@ -1,0 +1,206 @@
+"""Earlier results of steps: looked up in the journal before a step is done, and marked so that they are found again.
+
+The decisions are those of `localpipe.caching`. Follows: service.md section 6.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from localpipe.caching.contents import content_values
+from localpipe.caching.signature import Comparison, compared, members_of
+from localpipe.caching.verdict import CacheMode, Earlier, Judgement, Outputs, Verdict, judge, why_off
+from localpipe.core.names import S3Uri
+from localpipe.engine.resolve import property_file_text
+from localpipe.scheduling.events import AttemptStarted, CacheChecked, ChildLaunched, JobLaunched, StepReused, StepSucceeded
+from localpipe.store import state_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from localpipe.caching.contents import Behind
+    from localpipe.caching.signature import Compared
+    from localpipe.core import JSON
+    from localpipe.core.names import ExecutionName
+    from localpipe.core.ports import Clock, ObjectInfo, ObjectStore
+    from localpipe.core.signature import Signature
+    from localpipe.core.work import ResolvedStep
+    from localpipe.definition.model import StepDefinition
+    from localpipe.engine.resolve import Attempt
+    from localpipe.journal.sqlite import Result, SqliteJournal
+    from localpipe.scheduling.events import Event, Recorded
+
+BY_CACHE = "cache"
+_FAULTED = "A fault is asked for it (--fault)."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What there was of a step. `checks` are facts to be written down; `reused` ends the attempt, None: it is to be made.
+
+    `keys`: what a success of the attempt is found by.
+    """
+
+    checks: tuple[CacheChecked, ...] = ()
+    reused: StepReused | None = None
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """The earlier results of one pipeline, as an execution of it sees them. Any thread may call it.
+
+    `behind` is asked in CONTENT mode only, since that reads files. `settings` are those that the execution keeps. `faulted`
+    are the steps to which something is to happen: they are done.
+    """
+
+    mode: CacheMode
+    execution: ExecutionName
+    journal: SqliteJournal
+    store: ObjectStore
+    behind: Behind
+    clock: Clock
+    settings: Mapping[str, JSON]
+    faulted: frozenset[str]
+
+    def look_up(self, attempt: Attempt, step: ResolvedStep, signature: Signature | None) -> Found:
+        """Compare a step that is about to be done with what it gave before. One that is under way is gone on with."""
+        if signature is None:
+            return Found()
+        if attempt.launched_at is not None or attempt.children or attempt.message:
+            return Found(keys=keys_of(attempt.checks))
+        definition = attempt.step
+        checks: list[CacheChecked] = []
+        hit: Result | None = None
+        for each in self._comparisons(definition, step, signature):
+            result = self.journal.newest_result(each.key) or self.journal.newest_result(each.step_key)
+            judgement = judge(each, self._earlier(result, each), definition.cache, now=self.clock.now())
+            off = why_off(each.by, self.mode, signature, definition.cache)
+            if step.name in self.faulted:
+                off = _FAULTED
+            checks.append(_check(step, each, judgement, off))
+            if judgement.verdict is Verdict.HIT and not off:
+                hit = result
+        keys = keys_of({check.by: check for check in checks})
+        return Found(checks=tuple(checks), reused=self._reused(step, hit) if hit else None, keys=keys)
+
+    def marked(self, end: Event, outputs: Iterable[str]) -> Event:
+        """The end of an attempt; a success that is to be found again with what tells whether it still stands then."""
+        if not (isinstance(end, StepSucceeded) and end.keys):
+            return end
+        published = {uri: mark for uri in outputs if (mark := self._mark(S3Uri.parse(uri))) is not None}
+        return replace(end, published=published)
+
+    def _comparisons(self, definition: StepDefinition, step: ResolvedStep, signature: Signature) -> Iterator[Compared]:
+        """By values, which costs nothing; by contents where that decides and nobody has forbidden it."""
+        local = {name: self.settings[name] for name in signature.settings if self.settings.get(name) is not None}
+        yield compared(step, Comparison.SERVICE, {**members_of(step, signature.members), **local})
+        if not why_off(Comparison.CONTENT, self.mode, signature, definition.cache):
+            yield compared(step, Comparison.CONTENT, {**content_values(step, signature, self.behind), **local})
+
+    def _earlier(self, result: Result | None, compared_: Compared) -> Earlier | None:
+        if result is None:
+            return None
+        success = result.facts[-1]
+        assert isinstance(success.event, StepSucceeded)  # noqa: S101 - `Result` says so
+        check = _last_check(result.facts, compared_.by)
+        is_equal = compared_.key in success.event.keys
+        return Earlier(
+            source=self._arn(result.execution_id),
+            ended_at=success.at,
+            key=compared_.key if is_equal else "",
+            values=check.values if check else None,
+            outputs=self._outputs(success.event.published) if is_equal else Outputs.THERE,
+        )
+
+    def _outputs(self, published: Mapping[str, str]) -> Outputs:
+        now = {uri: self._mark(S3Uri.parse(uri)) for uri in published}
+        if None in now.values():
+            return Outputs.GONE
+        overwritten = any(before and now[uri] != before for uri, before in published.items())
+        return Outputs.OVERWRITTEN if overwritten else Outputs.THERE
+
+    def _mark(self, output: S3Uri) -> str | None:
+        """What lies under an output, in CONTENT mode as a digest; None if nothing does."""
+        objects = objects_under(output, self.store)
+        first = next(objects, None)
+        if first is None or self.mode is not CacheMode.CONTENT:
+            return None if first is None else ""
+        return state_of((first, *objects))
+
+    def _reused(self, step: ResolvedStep, result: Result) -> StepReused:
+        """The step as it was in the execution of the result."""
+        success = result.facts[-1].event
+        assert isinstance(success, StepSucceeded)  # noqa: S101 - `Result` says so
+        made = [fact.event for fact in result.facts if getattr(fact.event, "attempt", 0) == success.attempt]
+        launches = [event for event in made if isinstance(event, JobLaunched | ChildLaunched)]
+        return StepReused(
+            step.name,
+            step.attempt,
+            source=self._arn(result.execution_id),
+            by=BY_CACHE,
+            job_name=next(event.job_name for event in reversed(made) if isinstance(event, AttemptStarted)),
+            properties=success.properties,
+            property_files=self._property_files(step, success),
+            branches_taken=success.branches_taken,
+            outputs=tuple(dict.fromkeys(uri for event in launches for uri in event.outputs)),
+            log_files=next((event.log_files for event in reversed(launches) if isinstance(event, JobLaunched)), ()),
+        )
+
+    def _property_files(self, step: ResolvedStep, success: StepSucceeded) -> Mapping[str, str]:
+        """Those of the result, and those that the step declares by now and that lie in its outputs."""
+        absent = [file for file in step.property_files if file.name not in success.property_files]
+        read = {file.name: property_file_text(file, success.properties, self.store) for file in absent}
+        return {**success.property_files, **{name: text for name, text in read.items() if text is not None}}
+
+    def _arn(self, execution_id: str) -> str:
+        return f"{self.execution.pipeline_arn}/execution/{execution_id}"
+
+
+def keys_of(checks: Mapping[str, CacheChecked]) -> tuple[str, ...]:
+    """What a success of the attempt is found by."""
+    return tuple(key for check in checks.values() for key in (check.key, check.step_key))
+
+
+def outputs_of(attempt: Attempt) -> list[str]:
+    """Where the jobs of an attempt that have ended already publish."""
+    return [uri for child in attempt.children.values() for uri in child.outputs]
+
+
+def noting(outputs: list[str], post: Callable[[Event], None]) -> Callable[[Event], None]:
+    """Hand facts on, and add to `outputs` where the jobs that they tell of publish."""
+
+    def noted(event: Event) -> None:
+        if isinstance(event, JobLaunched | ChildLaunched):
+            outputs.extend(event.outputs)
+        post(event)
+
+    return noted
+
+
+def objects_under(output: S3Uri, store: ObjectStore) -> Iterator[ObjectInfo]:
+    """The objects that lie now under an output of a job: the object itself, or those below it."""
+    return (info for info in store.list(output) if output.holds(info.uri))
+
+
+def _last_check(facts: Sequence[Recorded], by: Comparison) -> CacheChecked | None:
+    checks = (fact.event for fact in reversed(facts) if isinstance(fact.event, CacheChecked))
+    return next((check for check in checks if check.by == by.value), None)
+
+
+def _check(step: ResolvedStep, each: Compared, judgement: Judgement, off: str) -> CacheChecked:
+    earlier = judgement.earlier
+    return CacheChecked(
+        step.name,
+        step.attempt,
+        by=each.by.value,
+        key=each.key,
+        step_key=each.step_key,
+        values=each.values,
+        verdict=judgement.verdict.value,
+        source=earlier.source if earlier else "",
+        source_ended_at=earlier.ended_at if earlier else None,
+        changes=tuple({"Path": change.path, "Old": change.old, "New": change.new} for change in judgement.changes),
+        off=off,
+    )

@@ -1,0 +1,97 @@
+"""What attempts' own jobs did, such as the training jobs of a tuning job, for people and programs. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from localpipe.core.times import iso_time
+from localpipe.jobs.tuning import objective_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from localpipe.core import JSON
+    from localpipe.scheduling.children import ChildExecution
+
+_SHOWN_DIGITS = 4
+
+
+def job_rows(jobs: Iterable[ChildExecution]) -> list[JSON]:
+    """A row for each in the document of `--json`; absent members are left out."""
+    return [_without_absent(_job_row(job)) for job in jobs]
+
+
+def _job_row(job: ChildExecution) -> JSON:
+    metric, value = objective_of(job)
+    return {
+        "JobName": job.job_name,
+        "JobStatus": job.status.value,
+        "StartTime": iso_time(job.started_at),
+        "EndTime": None if job.ended_at is None else iso_time(job.ended_at),
+        "FailureReason": job.reason or None,
+        "TunedHyperParameters": _detail(job).get("TunedHyperParameters"),
+        "Objective": None if value is None else {"MetricName": metric, "Value": value},
+        "LogFiles": list(job.log_files),
+    }
+
+
+def _without_absent(row: JSON) -> JSON:
+    return {key: value for key, value in row.items() if value is not None}
+
+
+def objective_of(job: ChildExecution) -> tuple[str, float | None]:
+    """The metric that the job was to make good, empty for a job without one, and its last value, None if it has none."""
+    metric = _detail(job).get("Objective", {}).get("MetricName", "")
+    return metric, objective_in(job.properties or {}, metric)
+
+
+def job_remark(job: ChildExecution) -> str:
+    """What there is to tell of a job besides its status, in one line: its objective, its parameters, why it failed."""
+    metric, value = objective_of(job)
+    tuned = _detail(job).get("TunedHyperParameters", {})
+    parts = [f"{metric} = {shortened(value)}"] if value is not None else []
+    if tuned:
+        parts.append(parameters_text(tuned))
+    return "  ".join([*parts, job.reason.partition("\n")[0]]).rstrip()
+
+
+def parameters_text(tuned: JSON) -> str:
+    """`x = 0.25, y = 3`, numbers shortened."""
+    return ", ".join(f"{name} = {_shown(value)}" for name, value in tuned.items())
+
+
+def summary(jobs: Sequence[ChildExecution]) -> str:
+    """How far an attempt's own jobs are, in one line, with the best of those that have an objective."""
+    ended = sum(job.status.ended for job in jobs)
+    told = f"{ended} of {len(jobs)} jobs started have ended" if ended < len(jobs) else f"{len(jobs)} jobs"
+    best = _best(jobs)
+    if best is None:
+        return told
+    metric, value = objective_of(best)
+    return f"{told}, best: job {best.child}, {metric} = {shortened(value)}"
+
+
+def shortened(value: float | None) -> str:
+    """A number with as many digits as one compares."""
+    return "" if value is None else f"{value:.{_SHOWN_DIGITS}g}"
+
+
+def _best(jobs: Iterable[ChildExecution]) -> ChildExecution | None:
+    """The best of those that count: what failed does not."""
+    found = [(value, job) for job in jobs if (value := objective_of(job)[1]) is not None and not job.reason]
+    if not found:
+        return None
+    maximize = _detail(found[0][1])["Objective"]["Type"] == "Maximize"
+    return min(found, key=lambda each: (-each[0] if maximize else each[0], each[1].child))[1]
+
+
+def _shown(text: str) -> str:
+    """A value of a hyperparameter; of a number only the first digits."""
+    try:
+        return shortened(float(text)) if "." in text or "e" in text else text
+    except ValueError:
+        return text
+
+
+def _detail(job: ChildExecution) -> JSON:
+    return job.detail or {}

@@ -1,0 +1,141 @@
+"""Tuning steps from the command line: what a user sees of the training jobs."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from commands import Cli, Write
+from support import pipeline
+from tuning_support import OWN_IMAGE, categorical, ranges, training_definition, training_python, tuning
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from localpipe.core import JSON
+
+pytestmark = pytest.mark.sandbox
+
+TRAIN = """\
+import json, pathlib, sys
+
+given = json.loads(pathlib.Path("/opt/ml/input/config/hyperparameters.json").read_text())
+print("tries", given["x"])
+if given["x"] == "bad":
+    sys.exit("no model comes of that")
+print(f"loss={len(given['x'])}")
+"""
+
+
+@pytest.fixture
+def definition(place: Path) -> JSON:
+    """A grid of three: the second fails, the third is the best."""
+    training_python(place, TRAIN)
+    grid = ranges(categories=[categorical("x", "long", "bad", "so")])
+    given = training_definition(OWN_IMAGE)
+    return pipeline(tuning("Tune", strategy="Grid", jobs=None, ranges=grid, TrainingJobDefinition=given))
+
+
+def lines(text: str) -> list[str]:
+    """Without times and the names of jobs."""
+    return [re.sub(r"\d\d:\d\d:\d\d  |[0-9a-z]{12}-Tune-\w{10}-(?=\d)|-\w{8}(?=  )", "", line) for line in text.splitlines()]
+
+
+def test_a_run_tells_of_each_training_job(cli: Cli, write: Write, definition: JSON) -> None:
+    ended = cli("run", write(definition), "--runner", "process")
+    assert ended.status == 0
+    told = lines(ended.err)
+    assert [line for line in told if "job" in line][:6] == [
+        "Tune: job 1 Starting  x = long",
+        "Tune: job 1 Completed  loss = 4  x = long",
+        "Tune: job 2 Starting  x = bad",
+        "Tune: job 2 Failed  x = bad  AlgorithmError: , exit code: 1",
+        "Tune: job 3 Starting  x = so",
+        "Tune: job 3 Completed  loss = 2  x = so",
+    ]
+    (summary,) = [line for line in told if line.startswith("  Succeeded")]
+    assert summary.endswith("  3 jobs, best: job 3, loss = 2")
+
+
+def test_the_training_jobs_are_shown_with_their_step(cli: Cli, write: Write, definition: JSON) -> None:
+    cli("run", write(definition), "--runner", "process")
+    shown = [re.sub(r"\d+\.\d s", "0.1 s", line) for line in lines(cli("show", "last").out)]
+    at = shown.index("Jobs of Tune")
+    assert [re.sub(r" {2,}", "  ", line) for line in shown[at + 1 :]] == [
+        "JOB  STATUS  TOOK  NAME",
+        "001  Completed  0.1 s  001  loss = 4  x = long",
+        "002  Failed  0.1 s  002  x = bad  AlgorithmError: , exit code: 1",
+        "003  Completed  0.1 s  003  loss = 2  x = so",
+    ]
+    (row,) = cli("show", "last", "--json").document["Steps"]
+    assert [(job["JobStatus"], job["TunedHyperParameters"]) for job in row["Jobs"]] == [
+        ("Completed", {"x": "long"}),
+        ("Failed", {"x": "bad"}),
+        ("Completed", {"x": "so"}),
+    ]
+    assert row["Properties"]["TrainingJobSummaries"][0]["CreationTime"].endswith("Z")
+
+
+def test_the_logs_of_the_training_jobs_are_printed_together_or_alone(cli: Cli, write: Write, definition: JSON) -> None:
+    cli("run", write(definition), "--runner", "process")
+    assert cli("logs", "last", "Tune").out == (
+        "001 | tries long\n001 | loss=4\n002 | tries bad\n002 | no model comes of that\n003 | tries so\n003 | loss=2\n"
+    )
+    assert cli("logs", "last", "Tune", "--job", "3").out == "tries so\nloss=2\n"
+    assert cli("logs", "last", "Tune", "--job", "3", "-f").out == "tries so\nloss=2\n"
+    refused = cli("logs", "last", "Tune", "--job", "4")
+    assert (refused.status, refused.err) == (2, "Error: Step 'Tune' has no job 4. They are numbered from 1 to 3.\n")
+
+
+def test_a_tuning_job_that_failed_shows_the_log_of_the_first_that_did(cli: Cli, write: Write, definition: JSON) -> None:
+    request = definition["Steps"][0]["Arguments"]
+    request["HyperParameterTuningJobConfig"]["ParameterRanges"] = ranges(categories=[categorical("x", "bad")])
+    ended = cli("run", write(definition), "--runner", "process")
+    assert ended.status == 1
+    at = ended.err.index("Step Tune failed: ClientError: No training job succeeded after 1 attempts.")
+    assert "its job 1:          Failed. AlgorithmError: , exit code: 1" in ended.err[at:]
+    assert "  | no model comes of that\n" in ended.err[at:]
+
+
+def test_a_run_may_have_fewer_training_jobs_and_says_so(cli: Cli, write: Write, definition: JSON) -> None:
+    definition["Steps"][0]["Arguments"]["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxNumberOfTrainingJobs"] = 3
+    cli("run", write(definition), "--runner", "process", "--max-trials", "1")
+    (row,) = cli("show", "last", "--json").document["Steps"]
+    assert len(row["Jobs"]) == 1
+    told = cli("show", "last", "--fidelity").out
+    assert "HyperParameterTuningJobConfig.ResourceLimits.MaxNumberOfTrainingJobs" in told
+    assert "`max_trials` left 1 of 3 training jobs." in told
+
+
+def test_there_is_nothing_to_enter_in_a_tuning_step(cli: Cli, write: Write, definition: JSON) -> None:
+    cli("run", write(definition), "--runner", "process")
+    refused = cli("shell", "last", "Tune")
+    assert refused.status == 2
+    assert refused.err.startswith("Error: There is nothing to enter in step 'Tune': a Tuning step runs no container")
+
+
+EPOCHS = """\
+import json, pathlib, signal, sys
+
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+given = json.loads(pathlib.Path("/opt/ml/input/config/hyperparameters.json").read_text())
+loss = {"a": 1, "b": 5, "c": 3, "d": 0}[given["x"]]
+for epoch in range(3):
+    print(f"loss={loss}", flush=True)
+    if loss > 1:
+        signal.pause()
+"""
+
+
+def test_hyperband_stops_real_training_jobs_that_fall_behind(cli: Cli, write: Write, place: Path) -> None:
+    training_python(place, EPOCHS)
+    config = {"StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 9}}, "RandomSeed": 11}
+    given = ranges(categories=[categorical("x", "a", "b", "c", "d")])
+    definition = training_definition(OWN_IMAGE)
+    step = tuning("Tune", strategy="Hyperband", ranges=given, config=config, TrainingJobDefinition=definition)
+    ended = cli("run", write(pipeline(step)), "--runner", "process")
+    assert ended.status == 0, ended.err
+    (row,) = cli("show", "last", "--json").document["Steps"]
+    jobs = {job["TunedHyperParameters"]["x"]: job["JobStatus"] for job in row["Jobs"]}
+    assert jobs == {"a": "Completed", "b": "Stopped", "c": "Stopped", "d": "Completed"}
