@@ -10,6 +10,7 @@ import json
 import os
 import select
 import signal
+import stat
 import subprocess
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _START_TIME_FIELD = 22  # proc(5), counted from 1
 _STATE_FIELD = 3
+_LONGEST_STAT = 4096  # such a line has some 300 bytes
 
 
 @dataclass(frozen=True)
@@ -159,11 +161,22 @@ def open_instructions(content: bytes) -> str:
 
 
 def monitor_of(directory: Path) -> ProcessId | None:
-    """The monitor that was started in a sandbox's directory, whether or not it still runs; None: none was."""
+    """The monitor that was started in a sandbox's directory, whether or not it still runs; None: none was.
+
+    The directory may be anybody's, and what has the file's name there anything: a FIFO is not waited for.
+    """
     try:
-        return parse_stat((directory / PROCESS_FILE).read_text())
-    except (FileNotFoundError, ValueError):
+        descriptor = os.open(directory / PROCESS_FILE, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError:
         return None
+    try:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return parse_stat(os.read(descriptor, _LONGEST_STAT).decode())
+    except (ValueError, IndexError):
+        pass
+    finally:
+        os.close(descriptor)
+    return None
 
 
 def directories_of_monitors(below: Path) -> Iterator[Path]:
