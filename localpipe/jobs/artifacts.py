@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from localpipe.core.container_paths import lies_in, path_fault
 from localpipe.core.jobspec import JobEnd, OutputForm, OutputSpec
 from localpipe.core.names import S3Uri
 from localpipe.errors import Problem
@@ -36,8 +37,8 @@ def checkpoint_problems(request: JSON, path: str) -> Iterator[Problem]:
     """
     for place, text in texts(request, "CheckpointConfig.LocalPath", path):
         directory = PurePosixPath(text)
-        if directory.root != "/" or ".." in directory.parts:
-            yield Problem(place, f"{text!r} is not an absolute path.", f"Name a directory like {CHECKPOINT_DIR}.")
+        if fault := path_fault(directory):
+            yield Problem(place, f"'{text}' {fault}.", f"Name a directory like {CHECKPOINT_DIR}.")
         elif taken := next((other for other in _NO_PLACE_FOR_CHECKPOINTS if _overlap(directory, other)), None):
             message = (
                 f"Checkpoints in {str(directory)!r} would mix with what the job has in {taken}, which is not supported."
@@ -46,7 +47,7 @@ def checkpoint_problems(request: JSON, path: str) -> Iterator[Problem]:
 
 
 def _overlap(one: PurePosixPath, other: PurePosixPath) -> bool:
-    return one.is_relative_to(other) or other.is_relative_to(one)
+    return lies_in(one, other) or lies_in(other, one)
 
 
 def training_outputs(request: JSON, job_name: str, path: str) -> tuple[OutputSpec, ...]:

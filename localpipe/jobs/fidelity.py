@@ -26,7 +26,10 @@ KEPT_VPC = "Kept as data; nothing is connected to it."
 PLAIN_TRAFFIC = "Traffic between the hosts of the job was not encrypted."
 NOT_ENCRYPTED = "Nothing was encrypted: objects and disks are ordinary files of this machine."
 NO_VOLUME = "The job had the free space of this machine's disk, however much that was."
-ONE_USER = "The job had one user, who owned every file and could not become another, open a raw socket or make a device."
+ONE_USER = (
+    "The job had one user, who owned every file and could not become another, open a raw socket or make a device. "
+    "Of `/sys` it saw the processors and memory, not the network interfaces or its control group."
+)
 NO_TAGS = "Tags are not kept."
 NO_TRIAL = "No trial component was made; Describe shows the member."
 NO_DEBUGGER = "No debugger, profiler or rule ran, and nothing was saved for one; Describe shows the member."

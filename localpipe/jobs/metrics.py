@@ -6,8 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from localpipe.core.jobspec import MetricDefinition
+from localpipe.errors import Problem
+from localpipe.jobs.members import texts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from localpipe.core import JSON
 
 # The XGBoost algorithm's evaluation metrics; each is logged for the channels train and validation.
@@ -38,6 +42,35 @@ _XGBOOST = tuple(
 _BUILT_IN: tuple[tuple[re.Pattern[str], tuple[MetricDefinition, ...]], ...] = (
     (re.compile(r"(?:.*/)?(?:sagemaker-)?xgboost(?:[:@].*)?"), _XGBOOST),
 )
+
+
+def metric_problems(request: JSON, path: str) -> Iterator[Problem]:
+    """What is wrong with the regular expressions of a CreateTrainingJob request; expressions are passed over.
+
+    One without a group is none of it: its metric has no values, and the job goes on. Follows: containers.md 2.13.
+    """
+    for place, regex in texts(request, "AlgorithmSpecification.MetricDefinitions[*].Regex", path):
+        if fault := _fault(regex):
+            yield Problem(place, f"'{regex}' is not a regular expression: {fault}.")
+
+
+def gives_values(regex: str) -> bool:
+    """Whether it has a group, which is what gives a metric its values; true of one that is no regular expression at all."""
+    return bool(_fault(regex)) or re.compile(regex).groups > 0
+
+
+def _fault(regex: str) -> str:
+    try:
+        re.compile(regex)
+    except re.error as error:
+        return str(error)
+    return ""
+
+
+def no_value_text(description: JSON, metric: str) -> str:
+    """That the log of a job gave no value of a metric, with what was searched for. `description`: of the job."""
+    found = (f"'{each.regex}'" for each in metric_definitions(description) if each.name == metric)
+    return f"no line of its log matched the metric {metric!r} (regex {' or '.join(found)}) with a finite number"
 
 
 def metric_definitions(request: JSON) -> tuple[MetricDefinition, ...]:

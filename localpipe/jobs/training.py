@@ -13,7 +13,7 @@ from localpipe.jobs.artifacts import CHECKPOINT_DIR, MODEL_DIR, OUTPUT_DIR, chec
 from localpipe.jobs.channels import GZIP, RECORD_IO, SHARDED, choice, training_channel_problems
 from localpipe.jobs.cluster import hosts_of, instance_group_problems, instance_groups
 from localpipe.jobs.members import bad_uris, lacking, members, repeated, texts
-from localpipe.jobs.metrics import metric_definitions
+from localpipe.jobs.metrics import metric_definitions, metric_problems
 from localpipe.jobs.requests import (
     DEFAULT_MAX_RUNTIME_SECONDS,
     command,
@@ -58,6 +58,7 @@ def training_problems(request: JSON, path: str) -> list[Problem]:
         *checkpoint_problems(request, path),
         *repeated(request, "InputDataConfig[*].ChannelName", path),
         *_unusable_names(request, path),
+        *metric_problems(request, path),
         *training_channel_problems(request, path),
         *instance_group_problems(request, path),
         *_time_problems(request, path),

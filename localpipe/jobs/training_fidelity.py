@@ -21,6 +21,7 @@ from localpipe.jobs.fidelity import (
     source,
     target,
 )
+from localpipe.jobs.metrics import gives_values
 
 _CHANNEL = "InputDataConfig[*]"
 _S3_SOURCE = f"{_CHANNEL}.DataSource.S3DataSource"
@@ -30,7 +31,7 @@ TRAINING_FIDELITY = (
         *("TrainingJobName", "HyperParameters", "Environment", "EnableNetworkIsolation"),
         *below(
             "AlgorithmSpecification",
-            *("TrainingInputMode", "MetricDefinitions", "ContainerEntrypoint", "ContainerArguments"),
+            *("TrainingInputMode", "MetricDefinitions[*].Name", "ContainerEntrypoint", "ContainerArguments"),
         ),
         *below(_CHANNEL, "ChannelName", "ContentType", "CompressionType", "RecordWrapperType", "InputMode"),
         f"{_CHANNEL}.ShuffleConfig.Seed",
@@ -58,6 +59,11 @@ TRAINING_FIDELITY = (
     approximated("EnableInterContainerTrafficEncryption", PLAIN_TRAFFIC),
     approximated("VpcConfig", NO_VPC),
     approximated("RoleArn", NOT_ENFORCED),
+    ignored(
+        "AlgorithmSpecification.MetricDefinitions[*].Regex",
+        "It has no group in parentheses: no line gives a value, and Describe shows none.",
+        when=lambda regex: not gives_values(regex),
+    ),
     ignored("AlgorithmSpecification.EnableSageMakerMetricsTimeSeries", "The last value of each metric is kept, no series."),
     ignored("AlgorithmSpecification.TrainingImageConfig", "No registry was asked: the image was on this machine."),
     ignored(f"{_S3_SOURCE}.ModelAccessConfig", NO_ACCESS_CHECK),

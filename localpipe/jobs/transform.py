@@ -144,10 +144,10 @@ def _form_problems(request: JSON, path: str) -> Iterator[Problem]:
     results = [place for place, text in texts(request, "DataProcessing.OutputFilter", path) if text != "$"]
     content_type = next((value for _, value in members(request, "TransformInput.ContentType", path)), "")
     accept = next((value for _, value in members(request, "TransformOutput.Accept", path)), FORM_NAMES.split(",")[0])
-    for places, value, member in ((changes + joins, content_type, "ContentType"), (results + joins, accept, "Accept")):
+    for places, value, needed in ((changes + joins, content_type, "a ContentType"), (results + joins, accept, "an Accept")):
         if places and isinstance(value, str) and form_of(value) is None:
-            found = f"is {value!r}" if value else "is missing"
-            yield Problem(places[0], f"For it {member} must be one of {FORM_NAMES}, and it {found}.")
+            member, found = places[0].rpartition(".")[2], f"it is {value!r}" if value else "there is none"
+            yield Problem(places[0], f"{member} needs {needed} of {FORM_NAMES}; {found}.")
 
 
 def _join_problems(request: JSON, path: str) -> Iterator[Problem]:

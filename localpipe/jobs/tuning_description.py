@@ -9,6 +9,7 @@ import math
 from typing import TYPE_CHECKING
 
 from localpipe.core.tuning import TrialStatus, TuningEnd, best_first
+from localpipe.jobs.metrics import no_value_text
 from localpipe.jobs.requests import echoed
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def describe_tuning_job(request: JSON, spec: TuningSpec, result: TuningResult) -
     ranked = best_first(result.trials, spec.objective)
     counted = spec.parents and not spec.transfer
     overall = best_first((*result.trials, *result.parents), spec.objective) if counted else ()
-    reason = failure_reason(result)
+    reason = failure_reason(spec, result)
     return {
         "HyperParameterTuningJobName": spec.job_name,
         "HyperParameterTuningJobArn": spec.job_arn,
@@ -47,17 +48,27 @@ def describe_tuning_job(request: JSON, spec: TuningSpec, result: TuningResult) -
     }
 
 
-def failure_reason(result: TuningResult) -> str:
+def failure_reason(spec: TuningSpec, result: TuningResult) -> str:
     """The tuning job's FailureReason, empty unless it failed.
 
-    The words are the service's, recorded in public; with fewer attempts than five its words are not recorded.
+    The first sentences are the service's, recorded in public; with fewer attempts than five its words are not recorded.
     """
     if result.end is not TuningEnd.FAILED:
         return ""
     return (
         f"No training job succeeded after {max(len(result.trials), 1)} attempts. For additional details, please take a look "
-        "at the training job failures by listing training jobs for the hyperparameter tuning job."
+        f"at the training job failures by listing training jobs for the hyperparameter tuning job.{_in_vain(spec, result)}"
     )
+
+
+def _in_vain(spec: TuningSpec, result: TuningResult) -> str:
+    """Of a tuning job without an objective: the first training job that failed at nothing else."""
+    trials = sorted(result.trials, key=lambda trial: trial.number)
+    trial = next((each for each in trials if each.status is TrialStatus.COMPLETED), None)
+    if trial is None:
+        return ""
+    metric = spec.definitions[trial.definition].objective.metric
+    return f" Job {trial.number} completed, but {no_value_text(trial.description, metric)}."
 
 
 def _status_counters(result: TuningResult) -> JSON:

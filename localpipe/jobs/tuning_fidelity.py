@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from localpipe.core.fidelity import Rule, Verdict
+from localpipe.core.tuning import HALT_GRACE_SECONDS, Strategy
 from localpipe.jobs.fidelity import NO_TAGS, NO_VOLUME, NOT_ENCRYPTED, approximated, below, exact, ignored, instance
 from localpipe.jobs.training_fidelity import TRAINING_FIDELITY
 
@@ -23,7 +24,10 @@ _RANGE_MEMBERS = (
 
 OTHER_SEQUENCE = "The service documents no sequence of trials: these are others, chosen by the same strategy."
 CHOSEN_SCALE = "The scale was chosen here: logarithmic for positive values over two orders of magnitude, else linear."
-OTHER_STOPS = "Training jobs were stopped by the rule that is documented; the service has more conditions of its own."
+SHORT_GRACE = f"A training job that was stopped early had at most {HALT_GRACE_SECONDS:g} seconds to end, not 120."
+OTHER_STOPS = (
+    "Training jobs were stopped by the rule that is documented; the service has more conditions of its own. " + SHORT_GRACE
+)
 OTHER_CONVERGENCE = (
     "Ten training jobs in a row without an improvement counted as convergence; the service has its own criteria."
 )
@@ -100,7 +104,12 @@ TUNING_FIDELITY: tuple[Rule, ...] = (
             ),
         ),
     ),
-    approximated(f"{_CONFIG}.Strategy", OTHER_SEQUENCE),
+    Rule(
+        member=f"{_CONFIG}.Strategy",
+        verdict=Verdict.APPROXIMATED,
+        told=f"{OTHER_SEQUENCE} `Hyperband`: {SHORT_GRACE}",
+        note=lambda value, _: f"{OTHER_SEQUENCE} {SHORT_GRACE}" if value == Strategy.HYPERBAND.value else OTHER_SEQUENCE,
+    ),
     Rule(
         member=f"{_CONFIG}.ResourceLimits.MaxNumberOfTrainingJobs",
         verdict=Verdict.APPROXIMATED,

@@ -6,13 +6,12 @@ Expressions are passed over. Follows: containers.md 4.1, 4.2, 4.3.
 from __future__ import annotations
 
 import math
-import re
 from typing import TYPE_CHECKING
 
 from localpipe.core.tuning import Strategy
 from localpipe.errors import Problem
 from localpipe.jobs.members import lacking, members, repeated, texts
-from localpipe.jobs.metrics import metric_definitions
+from localpipe.jobs.metrics import gives_values, metric_definitions
 from localpipe.jobs.training import training_problems
 from localpipe.jobs.tuning_definitions import CONFIG, FLEXIBLE, OBJECTIVE, ONE, SEVERAL, definitions_in, training_request
 from localpipe.jobs.tuning_ranges import CATEGORICAL, CONTINUOUS, INTEGER, range_problems
@@ -109,7 +108,7 @@ def _strategy_problems(request: JSON, path: str) -> Iterator[Problem]:
         case Strategy.RANDOM.value | Strategy.BAYESIAN.value:
             yield from lacking(config, "ResourceLimits", "MaxNumberOfTrainingJobs", path=place)
             if config.get("StrategyConfig"):
-                yield Problem(f"{place}.StrategyConfig", "It is of the Hyperband strategy.", "Leave it out.")
+                yield Problem(f"{place}.StrategyConfig", "StrategyConfig is for Hyperband only.", "Leave it out.")
 
 
 def _hyperband_problems(request: JSON, path: str) -> Iterator[Problem]:
@@ -171,17 +170,6 @@ def _training_problems(definition: JSON, place: str) -> Iterator[Problem]:
         yield Problem(place, f"It needs either ResourceConfig or {FLEXIBLE}; {found}.")
     request = training_request(definition)
     yield from training_problems({"ResourceConfig": _ANY_RESOURCES, **request}, place)
-    for where, regex in texts(definition, "AlgorithmSpecification.MetricDefinitions[*].Regex", place):
-        if fault := _regex_fault(regex):
-            yield Problem(where, f"{regex!r} is not a regular expression: {fault}.")
-
-
-def _regex_fault(regex: str) -> str:
-    try:
-        re.compile(regex)
-    except re.error as error:
-        return str(error)
-    return ""
 
 
 def _objective_problems(definition: JSON, objective: JSON, place: str) -> Iterator[Problem]:
@@ -191,11 +179,16 @@ def _objective_problems(definition: JSON, objective: JSON, place: str) -> Iterat
     image = algorithm.get("TrainingImage") if isinstance(algorithm, dict) else None
     if not isinstance(name, str) or not isinstance(image, str):
         return
-    given = [value for _, value in members(algorithm, "MetricDefinitions[*].Name", "")]
-    if not all(isinstance(each, str) for each in given):
+    given = [each for _, each in members(algorithm, "MetricDefinitions[*]", "")]
+    if not all(isinstance(each, dict) and isinstance(each.get("Name"), str) for each in given):
         return
-    known = given or [metric.name for metric in metric_definitions({"AlgorithmSpecification": algorithm})]
+    built_in = metric_definitions({"AlgorithmSpecification": algorithm}) if not given else ()
+    known = [each["Name"] for each in given] or [metric.name for metric in built_in]
     if name not in known:
         found = f"Those are {', '.join(known)}." if known else "There are none."
         remedy = "Add its name and regular expression to AlgorithmSpecification.MetricDefinitions."
         yield Problem(f"{place}.MetricName", f"No metric definition is named {name!r}. {found}", remedy)
+    for each in given:
+        if each["Name"] == name and isinstance(each.get("Regex"), str) and not gives_values(each["Regex"]):
+            message = f"The expression of the metric {name!r}, '{each['Regex']}', has no group, so no line gives a value."
+            yield Problem(f"{place}.MetricName", message, "Put the number in parentheses, as in 'loss=([0-9.]+)'.")

@@ -57,12 +57,13 @@ class LocalImage:
 
 @dataclass(frozen=True)
 class DockerEngine:
-    """A connected engine as the containers of one home need it."""
+    """A connected engine as the containers of one home need it. `grace_seconds`: see `DockerRunner`."""
 
     api: APIClient
     facts: EngineFacts
     home: Path
     helper: ReclaimHelper
+    grace_seconds: float
 
     def containers(self, labels: Mapping[str, str]) -> list[JSON]:
         """The home's containers with these labels, whatever their state, in the shape of the engine's list."""
@@ -231,13 +232,17 @@ class PreparedHosts:
         if failure := next(filter(None, (start.exception() for start in starting)), None):
             self.remove()
             raise failure
-        return SharedFate([start.result() for start in starting], partial(_remove_network, self._engine, self._job.key))
+        return _several(self._engine, self._job.key, [start.result() for start in starting])
 
     def remove(self) -> None:
         """Remove the containers and their network."""
         for host in self._hosts:
             host.remove()
         _remove_network(self._engine, self._job.key)
+
+
+def _several(engine: DockerEngine, key: AttemptKey, hosts: Sequence[Running]) -> SharedFate:
+    return SharedFate(hosts, partial(_remove_network, engine, key), grace_seconds=engine.grace_seconds)
 
 
 def _remove_network(engine: DockerEngine, key: AttemptKey) -> None:
@@ -258,7 +263,7 @@ def find(engine: DockerEngine, key: AttemptKey) -> Running | None:
         started = [container for container in found if container["State"] != _NEVER_STARTED]
         if found and len(started) == int(found[0]["Labels"][_HOSTS]):
             hosts = [_attach_again(engine, container) for container in started]
-            return hosts[0] if len(hosts) == 1 else SharedFate(hosts, partial(_remove_network, engine, key))
+            return hosts[0] if len(hosts) == 1 else _several(engine, key, hosts)
         for container in found:
             engine.remove(container["Id"])
         remove_network(engine.api, network_name(key))

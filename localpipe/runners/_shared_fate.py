@@ -1,4 +1,4 @@
-"""Several hosts of one job as one running job: when one fails the others are ended. Follows: containers.md 2.14."""
+"""Several hosts of one job as one running job: when one fails the others are ended. Follows: containers.md 2.11, 2.14."""
 
 from __future__ import annotations
 
@@ -17,17 +17,25 @@ if TYPE_CHECKING:
     from localpipe.core.jobspec import JobExit
     from localpipe.core.ports import Running
 
+FATE_GRACE_SECONDS = 10.0
+"""Between SIGTERM and SIGKILL for the other hosts of a job that has failed, at most. Ours: no rule gives a time, and most
+first processes heed no SIGTERM, so that a stopped job's 120 s would hold up each failure.
+"""
+
 
 class SharedFate:
     """Started hosts, each with a thread that waits for its end. Any thread may call it.
 
-    The first host that fails has the others killed; its exit is the job's. `take_away` removes what the hosts shared, once
-    they are removed themselves.
+    When one has failed the others get SIGTERM, unless they were told to end before, and SIGKILL `grace_seconds` later, at
+    most FATE_GRACE_SECONDS; its exit is the job's. `take_away` removes what the hosts shared, once they are removed.
+    Mutable: `_lock` guards how hosts ended; `_told` is what all were sent.
     """
 
-    def __init__(self, hosts: Sequence[Running], take_away: Callable[[], None]) -> None:
+    def __init__(self, hosts: Sequence[Running], take_away: Callable[[], None], *, grace_seconds: float) -> None:
         self._hosts, self._take_away = tuple(hosts), take_away
+        self._grace_seconds = min(grace_seconds, FATE_GRACE_SECONDS)
         self._lock = threading.Lock()
+        self._told: set[int] = set()
         self._ended: list[JobExit | BaseException] = []
         self._over = threading.Event()
         for index in range(len(self._hosts)):
@@ -44,6 +52,7 @@ class SharedFate:
 
     def signal(self, signum: int) -> None:
         """Send a signal to the first process of every host. Raises the first error when all have been tried."""
+        self._told.add(signum)
         _do_all(partial(host.signal, signum) for host in self._hosts)
 
     def address(self, port: int) -> tuple[str, int]:
@@ -64,13 +73,19 @@ class SharedFate:
         if over:
             self._over.set()
         elif first_failure:
-            self._kill_others(host)
+            self._end_others(host)
 
-    def _kill_others(self, failed: Running) -> None:
+    def _end_others(self, failed: Running) -> None:
+        if signal.SIGTERM not in self._told:
+            self._tell_others(failed, signal.SIGTERM)
+        if not self._over.wait(self._grace_seconds):
+            self._tell_others(failed, signal.SIGKILL)
+
+    def _tell_others(self, failed: Running, signum: int) -> None:
         for host in self._hosts:
             if host is not failed:
                 with suppress(LocalpipeError, OSError):  # who waits for that host is told
-                    host.signal(signal.SIGKILL)
+                    host.signal(signum)
 
 
 def _do_all(actions: Iterable[Callable[[], None]]) -> None:

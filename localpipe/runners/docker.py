@@ -21,6 +21,7 @@ from localpipe.runners._docker_errors import engine_errors
 from localpipe.runners._docker_lines import exec_line, repeat_line, shell_line
 from localpipe.runners._docker_mounts import can_overlay, make_overlay_dirs
 from localpipe.runners._docker_reclaim import ReclaimHelper
+from localpipe.runners._shared_fate import FATE_GRACE_SECONDS
 from localpipe.runners.engine_address import START, engine_address
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ class DockerRunner:
     """Runs jobs on the Docker engine that the `docker` command would use. Any thread may call it.
 
     `home` is the directory below which attempts lie; containers are labelled with it. `environment` is where DOCKER_HOST and
-    its kin are looked up. Mutable: connects when first needed, and remembers which images it has seen there.
+    its kin are looked up. `grace_seconds`: how long the other hosts of a job have to end when one has failed.
+    Mutable: connects when first needed, and remembers which images it has seen there.
     """
 
     name: ClassVar[str] = "docker"
@@ -81,8 +83,10 @@ class DockerRunner:
     keeps_limits: ClassVar[bool] = True
     one_user: ClassVar[bool] = False
 
-    def __init__(self, home: Path, images: ImageNames, environment: Mapping[str, str]) -> None:
-        self._home, self._images, self._environment = home, images, environment
+    def __init__(
+        self, home: Path, images: ImageNames, environment: Mapping[str, str], *, grace_seconds: float = FATE_GRACE_SECONDS
+    ) -> None:
+        self._home, self._images, self._environment, self._grace_seconds = home, images, environment, grace_seconds
         self._connecting = threading.Lock()
         self._connected: DockerEngine | None = None
         self._seen: dict[str, LocalImage] = {}
@@ -110,7 +114,8 @@ class DockerRunner:
             absence = self._images.absence(image_uri)
             return ImageStatus(image_uri=image_uri, local=None, reason=absence.reason, remedy=absence.remedy)
         name = found["Name"]
-        return ImageStatus(image_uri=image_uri, local=name, notes=self._images.notes(image_uri, name), digest=found["Id"])
+        notes = (*self._images.notes(image_uri, name), *_user_notes(found))
+        return ImageStatus(image_uri=image_uri, local=name, notes=notes, digest=found["Id"])
 
     def ensure_image(self, image_uri: str) -> None:
         """Raise ImageMissing if no candidate is there; images are built by a command of their own."""
@@ -187,7 +192,7 @@ class DockerRunner:
         with self._connecting:
             if self._connected is None:
                 api, facts = connect(engine_address(self._environment))
-                self._connected = DockerEngine(api, facts, self._home, ReclaimHelper(api, self._home))
+                self._connected = DockerEngine(api, facts, self._home, ReclaimHelper(api, self._home), self._grace_seconds)
             return self._connected
 
     def _limited(self, job: StagedJob) -> StagedJob:
@@ -229,6 +234,14 @@ class DockerRunner:
 def image_platform(image: JSON, architecture: str) -> str | None:
     """What to ask an engine of an architecture for so that it runs an image of another one by emulation."""
     return None if image["Architecture"] == architecture else f"{image['Os']}/{image['Architecture']}"
+
+
+def _user_notes(image: JSON) -> tuple[str, ...]:
+    """What the user of an image cannot do that is not root: the files of inputs are this machine's user's."""
+    user = str(image["Config"].get("User") or "").partition(":")[0]
+    if user in {"", "0", "root"}:
+        return ()
+    return (f"its user {user} may add and remove files of an input, but not change those that came",)
 
 
 def _possible(limits: Limits, facts: EngineFacts) -> Limits:

@@ -41,7 +41,7 @@ from localpipe.runners._sandbox_directory import make_directory, remove_director
 from localpipe.runners._sandbox_plan import ENTERED_BY, ROOT, SandboxPlan, enter_line, merged, plan_sandbox
 from localpipe.runners._sandbox_program import not_executed
 from localpipe.runners._sandbox_repeat import repeat_script
-from localpipe.runners._shared_fate import SharedFate
+from localpipe.runners._shared_fate import FATE_GRACE_SECONDS, SharedFate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -100,7 +100,7 @@ class SandboxRunner:
 
     `work_dir`: a directory on the file system of the attempts, where sandboxes are tried. `attempt_dir_of`: the attempt
     directory of a key, whether or not it exists. `search_path`: the PATH on which bubblewrap or, in its place, `unshare` is
-    looked for; None: the caller's own.
+    looked for; None: the caller's own. `grace_seconds`: how long the other hosts of a job have to end when one has failed.
     """
 
     prepares_ahead: ClassVar[bool] = False
@@ -114,11 +114,13 @@ class SandboxRunner:
         attempt_dir_of: Callable[[AttemptKey], Path],
         work_dir: Path,
         search_path: str | None = None,
+        grace_seconds: float = FATE_GRACE_SECONDS,
     ) -> None:
         self._images = images
         self._attempt_dir_of = attempt_dir_of
         self._work_dir = work_dir
         self._search_path = search_path
+        self._grace_seconds = grace_seconds
         self._ability: Ability | None = None
         self._trial = threading.Lock()
 
@@ -170,7 +172,7 @@ class SandboxRunner:
         if not has_network(job):
             return Retractable(prepared[0])
         network = NetworkPlan(addresses=host_addresses(job), carried=carried_port(job), served=job.port or 0)
-        return Retractable(PreparedHosts(prepared, network, job.attempt_dir / _SANDBOX))
+        return Retractable(PreparedHosts(prepared, network, job.attempt_dir / _SANDBOX, self._grace_seconds))
 
     def find(self, key: AttemptKey) -> Running | None:
         """The job as it runs or ended unseen; None if it never started, not every host did, or it died with the machine."""
@@ -178,7 +180,9 @@ class SandboxRunner:
         places = _host_directories(directory)
         found = [host for host in map(_found, places) if host]
         if len(found) == len(places):
-            return found[0] if places == [directory] else SharedFate(found, partial(remove_directory, directory))
+            if places == [directory]:
+                return found[0]
+            return SharedFate(found, partial(remove_directory, directory), grace_seconds=self._grace_seconds)
         for host in found:
             host.remove()
         return None
@@ -330,6 +334,7 @@ class PreparedHosts:
     hosts: Sequence[PreparedSandbox]
     network: NetworkPlan
     directory: Path
+    grace_seconds: float
 
     def start(self) -> Running:
         """Start all of them in a network. Raises JobFailed if one cannot be started; then none is left."""
@@ -351,7 +356,7 @@ class PreparedHosts:
             network.reap()
             self.remove()
 
-        return SharedFate(started, take_away)
+        return SharedFate(started, take_away, grace_seconds=self.grace_seconds)
 
     def remove(self) -> None:
         """Remove the sandboxes' directories."""

@@ -171,7 +171,8 @@ table = spark.read.csv("file:///opt/ml/processing/input/raw", header=True).union
 counts = at_least(table, limit).groupBy(given.column).count().orderBy(given.column)
 counts.write.mode("overwrite").parquet("file:///opt/ml/processing/output/counts/table")
 counts.write.csv("s3://bucket/direct")
-print("COUNTS", [tuple(row) for row in counts.collect()], spark.conf.get("spark.sql.shuffle.partitions"), flush=True)
+rows, partitions = [tuple(row) for row in counts.collect()], spark.conf.get("spark.sql.shuffle.partitions")
+print(f"COUNTS {rows} {partitions}", flush=True)  # at once: Spark's own lines may come between two writes
 """
 
 

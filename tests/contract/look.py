@@ -27,7 +27,7 @@ OPT_ML = Path("/opt/ml")
 
 def main(words: list[str]) -> None:
     if "wait" in words:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        signal.signal(signal.SIGTERM, end)
     say(f"SEEN {json.dumps(seen())}")
     while words:
         host, words = (words[1], words[2:]) if words[0] == "on" else (socket.gethostname(), words)
@@ -35,6 +35,11 @@ def main(words: list[str]) -> None:
         if host == socket.gethostname():
             action(*words[1 : count + 1])
         words = words[count + 1 :]
+
+
+def end(*_: object) -> None:
+    say("told to end")
+    sys.exit(0)
 
 
 def seen() -> dict[str, object]:

@@ -40,6 +40,7 @@ FILES: Mapping[str, str] = {
     "names": "tests/core/test_names.py",
     "settings": "tests/test_settings.py",
     "sdk": "tests/authoring/test_sdk.py",
+    "spark": "tests/containers/test_spark.py",
 }
 """Where the tests of the table are."""
 

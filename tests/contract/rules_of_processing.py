@@ -6,7 +6,15 @@ from rules_model import Rule, everywhere, rule
 
 NO_IMAGE = {"process": "Its environments have no ENTRYPOINT or CMD: refused when the job starts, naming the image."}
 STATIC = everywhere("Static keys of the run and the local S3's address take their place; an isolated job gets none.")
+OTHER_USER = {
+    "docker": "The files of an input belong to the user of this machine: an image whose USER is another, and not root, can "
+    "add and remove files there and not change those that came."
+}
 AWS_ALONE = everywhere("AWS's own image has no stand-in: refused by name before the run. Name yours under `[images]`.")
+SPARK = everywhere(
+    "The stand-in runs the application with its Spark, which may be of another version, in local mode on `algo-1` alone, "
+    "however many instances are asked for; further hosts end at once."
+)
 
 _LIMIT = "requests::test_a_processing_request_beyond_a_limit_is_refused_with_its_place"
 _AT_LIMIT = "requests::test_a_request_at_its_limits_is_taken"
@@ -19,6 +27,8 @@ _ENTRIES = "processing::test_inputs_and_outputs_stand_in_the_configuration"
 _NETWORK = "processing::test_the_network_stands_in_the_configuration_when_given"
 _HOSTS = "processing::test_several_hosts_know_one_another"
 _PIPE = "processing::test_objects_are_streamed_in_pipe_mode_and_unpacked"
+_WRITABLE_INPUT = "processing::test_a_job_may_write_into_its_input_and_the_object_stays"
+_OTHER_USER = "docker::test_an_images_own_user_may_add_and_remove_files_of_an_input_and_not_change_them"
 _MANAGED = "processing::test_inputs_and_outputs_that_the_container_manages_are_left_to_it"
 _DIRECTORIES = "processing::test_output_directories_are_there_empty_and_writable"
 _EMPTY = "processing::test_an_empty_output_writes_nothing"
@@ -130,7 +140,16 @@ RULES: tuple[Rule, ...] = (
         "processing::test_a_prefix_is_one_of_text_and_keeps_what_follows_its_directory",
         "processing::test_a_manifest_names_the_objects",
     ),
-    rule("1.6-4", "B", "File and Pipe are modes, FastFile is none.", _LIMIT, _PIPE),
+    rule(
+        "1.6-4",
+        "B",
+        "File and Pipe are modes, FastFile is none; what File mode brought may be changed.",
+        _LIMIT,
+        _PIPE,
+        _WRITABLE_INPUT,
+        _OTHER_USER,
+        differs=OTHER_USER,
+    ),
     rule(
         "1.6-5",
         "B INF",
@@ -263,7 +282,13 @@ RULES: tuple[Rule, ...] = (
     ),
     rule("1.10-3", "V2", "`FrameworkProcessor`: `runproc.sh` and an archive of the code.", _FRAMEWORK),
     rule("1.10-4", "V3", "The same of SDK v3, where the code is a prefix.", _FRAMEWORK),
-    rule("1.10-5", "V2 SP", "Spark: `smspark-submit` and an application.", _AWS_ALONE, differs=AWS_ALONE),
+    rule(
+        "1.10-5",
+        "V2 SP",
+        "Spark: `smspark-submit` and an application.",
+        "spark::test_a_pyspark_processor_counts_what_it_is_given",
+        differs=SPARK,
+    ),
     rule("1.10-6", "V2", "Clarify: the image's own program.", _AWS_ALONE, differs=AWS_ALONE),
     rule("1.10-7", "V2", "Model Monitor: the image's own program.", _AWS_ALONE, differs=AWS_ALONE),
     rule("1.10-8", "V2", "Data Wrangler: the image's own program.", _AWS_ALONE, differs=AWS_ALONE),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rules_model import Rule, everywhere, rule
-from rules_of_processing import STATIC
+from rules_of_processing import OTHER_USER, STATIC
 
 OWN_GPUS = {
     "docker": "Those of this machine, where the engine passes GPUs on.",
@@ -164,6 +164,8 @@ RULES: tuple[Rule, ...] = (
         "FastFile channels are read-only; File channels can be written and the objects stay.",
         _ACCESS,
         "processing::test_a_job_may_write_into_its_input_and_the_object_stays",
+        "docker::test_an_images_own_user_may_add_and_remove_files_of_an_input_and_not_change_them",
+        differs=OTHER_USER,
     ),
     rule(
         "2.4-1",
@@ -371,7 +373,10 @@ RULES: tuple[Rule, ...] = (
     rule("2.14-1", "V3", "Hosts are `algo-1` to `algo-N`.", _HOSTS),
     rule("2.14-2", "D", "All ports are open between hosts.", _HOSTS),
     rule(
-        "2.14-3", "D", "The failure of one host ends the others.", "training::test_the_failure_of_one_host_ends_the_others"
+        "2.14-3",
+        "D",
+        "The failure of one host ends the others, by SIGTERM and, after the grace, SIGKILL.",
+        "training::test_the_failure_of_one_host_ends_the_others",
     ),
     rule("2.14-4", "D", "All GPUs of the instance are visible.", _GPU, differs=OWN_GPUS),
     rule("2.14-5", "D", "Shared memory is generous.", "training::test_shared_memory_is_generous"),

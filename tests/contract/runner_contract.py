@@ -34,6 +34,8 @@ OUTPUT = OPT_ML / "output"
 PROGRAM = OUTPUT / "program"
 EXEC_NOT_FOUND = 'exec: "no-such": executable file not found in $PATH'
 EXEC_DENIED = f'exec: "{PROGRAM}": permission denied'
+GRACE_SECONDS = 0.5
+"""How long a runner under contract lets the other hosts of a job end when one has failed."""
 UNKNOWN_IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/no-such-family:0"
 
 
@@ -775,10 +777,15 @@ class SeveralHostsContract:
         finally:
             running.remove()
 
-    def test_a_host_that_fails_ends_the_others(self, runner: Runner, place: Workplace) -> None:
+    def test_a_host_that_fails_ends_the_others_with_grace(self, runner: Runner, place: Workplace) -> None:
         alive, go = place.fifo("alive"), place.fifo("go")
         script = (
-            'cd /opt/ml/output; test "$(hostname)" = algo-2 && { read x < go; exit 3; }\nexec > alive; echo ready; sleep 600'
+            "cd /opt/ml/output\n"
+            "case $(hostname) in\n"
+            "algo-1) trap 'echo > saved; exit 0' TERM;;\n"
+            "algo-2) read x < go; exit 3;;\n"
+            "esac\n"
+            "exec > alive; echo ready; sleep 600 & wait"
         )
         running = runner.prepare(place.hosts_job(script, hosts=3)).start()
         try:
@@ -789,6 +796,7 @@ class SeveralHostsContract:
                 assert ended == JobExit(exit_code=3)
                 assert ended.host == 1
                 assert held_by_others.read() == ""
+                assert (place.output / "saved").exists()
         finally:
             running.remove()
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import docker
 import pytest
-from runner_contract import OPT_ML, RunnerContract, SeveralHostsContract, Workplace, run
+from runner_contract import GRACE_SECONDS, OPT_ML, RunnerContract, SeveralHostsContract, Workplace, run
 
 from localpipe.core.jobspec import Access, JobExit, Limits, Mount
 from localpipe.errors import ImageMissing, JobFailed, NotSupported
@@ -58,7 +58,7 @@ IMAGES = ImageNames(
 
 
 def docker_runner(home: Path) -> DockerRunner:
-    return DockerRunner(home, IMAGES, os.environ)
+    return DockerRunner(home, IMAGES, os.environ, grace_seconds=GRACE_SECONDS)
 
 
 @pytest.fixture
@@ -181,6 +181,26 @@ def test_a_socket_that_one_may_not_use_names_the_group(ordinary_user: OrdinaryUs
         f"You may not use the Docker engine at unix://{path}: its socket belongs to group {group!r}.\n"
         f'Join the group (`sudo usermod -aG {group} "$USER"`, then log in again).\n'
     ), done.stderr
+
+
+@pytest.mark.docker
+def test_an_images_own_user_may_add_and_remove_files_of_an_input_and_not_change_them(
+    runner: DockerRunner, place: Workplace, api: docker.APIClient
+) -> None:
+    image = built_image(api, "own-user", "USER 12345:12345")
+    view = place.attempt_dir / "views" / "train"
+    view.mkdir(parents=True)
+    for name in ("changed", "removed"):
+        (view / name).write_text("original")
+    (place.opt_ml / "train").mkdir()
+    mount = Mount(host_dir=view, container_dir=OPT_ML / "train", access=Access.OVERLAY)
+    script = "cd /opt/ml/train && echo new > added && rm removed && cat added && ! echo new > changed && ls"
+    assert run(runner, replace(place.shell_job(script, mounts=[mount]), image_uri=image)).exit_code == 0
+    written, *_, added, changed = place.log().splitlines()
+    assert (written, added, changed) == ("new", "added", "changed")
+    note = "its user 12345 may add and remove files of an input, but not change those that came"
+    assert runner.image(image).notes == (note,)
+    assert runner.image(place.image).notes == ()
 
 
 @pytest.mark.docker
@@ -329,7 +349,8 @@ def test_the_host_name_resolves(runner: DockerRunner, place: Workplace, *, netwo
 @pytest.mark.docker
 def test_where_containers_have_no_address_a_port_is_published_on_loopback(place: Workplace) -> None:
     api, facts = connect(engine_address(os.environ))
-    engine = DockerEngine(api, replace(facts, native=False), place.attempt_dir, ReclaimHelper(api, place.attempt_dir))
+    helper = ReclaimHelper(api, place.attempt_dir)
+    engine = DockerEngine(api, replace(facts, native=False), place.attempt_dir, helper, GRACE_SECONDS)
     job = replace(place.shell_job("read x < /opt/ml/output/go"), port=8080)
     go = place.fifo("go")
     running = containers.prepare(engine, job, LocalImage(BASE_IMAGE, None)).start()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from runner_contract import OPT_ML, RunnerContract, SeveralHostsContract, Workplace, run
+from runner_contract import GRACE_SECONDS, OPT_ML, RunnerContract, SeveralHostsContract, Workplace, run
 
 from localpipe.core.jobspec import Access, JobExit, Mount
 from localpipe.core.names import AttemptKey
@@ -118,6 +118,7 @@ def a_runner(
         attempt_dir_of=attempt_dirs(home),
         work_dir=home,
         search_path=a_search_path(programs or home, launcher),
+        grace_seconds=GRACE_SECONDS,
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import docker
 import pytest
-from runner_contract import RunnerContract, SeveralHostsContract, Workplace, run
+from runner_contract import GRACE_SECONDS, RunnerContract, SeveralHostsContract, Workplace, run
 from test_docker_runner import BASE_IMAGE, IMAGES, built_image
 from test_process_runner import ORDINARY_USER, SYSTEM_PYTHON, a_search_path, attempt_dirs
 
@@ -45,7 +45,13 @@ def a_runner(
     search_path: str | None = None,
 ) -> SandboxRunner:
     images = ExportedImages(cache=cache, names=names, archives=archives, environment=environment, say=say)
-    return SandboxRunner(images, attempt_dir_of=attempt_dirs(home), work_dir=home, search_path=search_path)
+    return SandboxRunner(
+        images,
+        attempt_dir_of=attempt_dirs(home),
+        work_dir=home,
+        search_path=search_path,
+        grace_seconds=GRACE_SECONDS,
+    )
 
 
 @pytest.fixture(scope="module")

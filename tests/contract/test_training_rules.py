@@ -535,11 +535,14 @@ def test_hosts_reach_one_another_and_their_artifacts_are_merged(bench: Bench) ->
 def test_the_failure_of_one_host_ends_the_others(bench: Bench) -> None:
     step = training(
         "OneFails",
+        *("on", "algo-1", "serve", "23456", "on", "algo-2", "reach", "algo-1", "23456"),
         *("on", "algo-2", "write", f"{OUTPUT}/failure", "mine", "on", "algo-2", "exit", "3", "on", "algo-1", "wait"),
         cluster=TWO_HOSTS,
     )
     ran = bench.run(step)
     assert ran.properties("OneFails")["FailureReason"] == "AlgorithmError: mine, exit code: 3"
+    first, _ = ran.said("OneFails")
+    assert first.endswith("told to end\n")
 
 
 def test_shared_memory_is_generous(ran: Ran) -> None:

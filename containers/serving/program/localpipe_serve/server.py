@@ -9,6 +9,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.errors import HaltServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,6 +31,8 @@ def run(application: Callable[[], WSGIApplication]) -> None:
     with tempfile.TemporaryFile("w+") as failure:
         try:
             _Server(application, settings(os.environ), failure).run()
+        except HaltServer as halted:  # raised once more where another worker ends while it halts for the first
+            sys.exit(halted.exit_status)
         finally:
             if os.getpid() == first_process:  # a worker ends here too
                 failure.seek(0)
