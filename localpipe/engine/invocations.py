@@ -7,13 +7,16 @@ import json
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from http.client import RemoteDisconnected
 from typing import IO, TYPE_CHECKING, TypeAlias
 
 from urllib3 import HTTPConnectionPool, Timeout
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProtocolError, ReadTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from urllib3 import BaseHTTPResponse
 
     from localpipe.core import JSON
 
@@ -21,6 +24,8 @@ Body: TypeAlias = bytes | Callable[[], Iterable[bytes]]
 """What is sent: at once, or in chunks that can be asked for again."""
 
 _PROBE_SECONDS = 2.0
+_POOL_SECONDS = 60
+"""How long a request waits for a connection. There is one for each that is made at once."""
 _OK = 200
 _CHUNK_BYTES = 1 << 20
 _IN_MEMORY_BYTES = 8 << 20
@@ -59,12 +64,14 @@ class ModelClient:
     def __init__(self, address: tuple[str, int], *, scratch_dir: str, timeout_seconds: float, connections: int) -> None:
         """`scratch_dir`: where answers lie that are too long for memory."""
         host, port = address
+        self._timeout_seconds = timeout_seconds
         self._pool = HTTPConnectionPool(host, port, maxsize=connections, block=True)
         self._scratch_dir, self._timeout = scratch_dir, Timeout(total=None, connect=_PROBE_SECONDS, read=timeout_seconds)
 
-    def healthy(self) -> bool:
-        """Whether `GET /ping` is answered with 200, within two seconds."""
-        return self._get("/ping").good
+    def sickness(self) -> str:
+        """What came of `GET /ping` instead of 200, within two seconds, as it follows the container's name; else empty."""
+        answer = self._get("/ping")
+        return "" if answer.good else answer.trouble or f"it answered with {answer.status}"
 
     def execution_parameters(self) -> JSON | None:
         """What `GET /execution-parameters` gives; None where that is nothing to go by."""
@@ -75,7 +82,10 @@ class ModelClient:
             return None
 
     def invoke(self, body: Body, *, content_type: str, accept: str) -> Answer:
-        """`POST /invocations`, whose answer is to be closed. A body that is not there as a whole is sent in chunks."""
+        """`POST /invocations`, whose answer is to be closed. A body that is not there as a whole is sent in chunks.
+
+        Raises what making the body raises, and OSError where there is no room for the answer.
+        """
         headers = {"Content-Type": content_type, "Accept": accept}
         content = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES, dir=self._scratch_dir)  # noqa: SIM115 - the answer's
         given = {name: value for name, value in headers.items() if value}
@@ -102,21 +112,73 @@ class ModelClient:
         body: Body | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """The answer, read into `content`."""
+        """The answer, read into `content`. Raises OSError of the body and of `content`."""
         try:
             response = self._pool.urlopen(
                 method,
                 path,
-                body=body() if callable(body) else body,
+                body=_made(body) if callable(body) else body,
                 headers=headers,
                 retries=False,
                 timeout=timeout,
+                pool_timeout=_POOL_SECONDS,
                 preload_content=False,
                 chunked=callable(body),
             )
-            for chunk in response.stream(_CHUNK_BYTES):
-                content.write(chunk)
-            response.release_conn()
-        except (HTTPError, OSError) as error:
-            return Answer(status=None, content=content, trouble=str(error))
+            _read(response, content)
+        except HTTPError as error:
+            return Answer(
+                status=None,
+                content=content,
+                trouble=_trouble(error, _PROBE_SECONDS if timeout.total else self._timeout_seconds),
+            )
+        except _NotMade as error:
+            raise error.trouble from error
         return Answer(status=response.status, content_type=response.headers.get("Content-Type", ""), content=content)
+
+
+def _trouble(error: HTTPError, limit_seconds: float) -> str:
+    """Why no whole answer came, in words that follow the container's name."""
+    cause = error.__cause__ or error.__context__
+    match error:
+        case NewConnectionError():
+            refused = isinstance(cause, ConnectionRefusedError)
+            return "it refused the connection" if refused else f"it cannot be reached: {cause}"
+        case ConnectTimeoutError():
+            return f"it took no connection within {_PROBE_SECONDS:g} seconds"
+        case ReadTimeoutError():
+            return f"it did not answer within {limit_seconds:g} seconds"
+        case ProtocolError(args=(_, RemoteDisconnected() | ConnectionError())):
+            return "it closed the connection without an answer"
+        case ProtocolError():
+            return f"its answer broke off, or is none: {error}"
+        case _:
+            return str(error)
+
+
+class _NotMade(Exception):
+    """A body cannot be made. urllib3 would take an OSError for one of the connection."""
+
+    def __init__(self, trouble: OSError) -> None:
+        self.trouble = trouble
+        super().__init__(str(trouble))
+
+
+def _made(body: Callable[[], Iterable[bytes]]) -> Iterator[bytes]:
+    """The chunks of a body. Raises _NotMade."""
+    try:
+        yield from body()
+    except OSError as error:
+        raise _NotMade(error) from error
+
+
+def _read(response: BaseHTTPResponse, content: IO[bytes]) -> None:
+    """Read a response, then let go of its connection. Raises HTTPError of the response, OSError of `content`."""
+    try:
+        for chunk in response.stream(_CHUNK_BYTES):
+            content.write(chunk)
+    except BaseException:
+        response.close()  # or the next on its connection would read the rest
+        raise
+    finally:
+        response.release_conn()

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localpipe.core.tuning import Trial, TrialStatus
+from localpipe.core.tuning import Trial, TrialDetail, TrialStatus
 from localpipe.core.work import create_refused
 from localpipe.errors import JobFailed
 from localpipe.jobs.metrics import metric_definitions
@@ -21,21 +21,16 @@ if TYPE_CHECKING:
     from localpipe.core.tuning import TuningSpec
     from localpipe.scheduling.children import ChildExecution
 
-_PARAMETERS, _DEFINITION, _OBJECTIVE = "TunedHyperParameters", "TrainingJobDefinition", "Objective"
 
-
-def detail_of(spec: TuningSpec, trial: Trial) -> JSON:
+def detail_of(spec: TuningSpec, trial: Trial) -> TrialDetail:
     """What the fact of a trial's start holds besides its name."""
     definition = spec.definitions[trial.definition]
-    return {
-        _PARAMETERS: dict(trial.parameters),
-        _DEFINITION: trial.definition,
-        _OBJECTIVE: {
-            "Type": "Maximize" if definition.objective.maximize else "Minimize",
-            "MetricName": definition.objective.metric,
-        },
-        **({"TrainingJobDefinitionName": definition.name} if definition.name else {}),
-    }
+    return TrialDetail(
+        parameters=trial.parameters,
+        definition=trial.definition,
+        definition_name=definition.name,
+        objective=definition.objective,
+    )
 
 
 def restored(spec: TuningSpec, children: Mapping[int, ChildExecution], *, with_epochs: bool) -> History:
@@ -45,7 +40,8 @@ def restored(spec: TuningSpec, children: Mapping[int, ChildExecution], *, with_e
     """
     history = History()
     for number in sorted(children):
-        history = history.launched(_trial(spec, children[number], children[number].detail[_DEFINITION]))
+        detail = TrialDetail.from_json(children[number].detail)
+        history = history.launched(_trial(spec.job_name, number, detail.definition, detail))
     for child in sorted((each for each in children.values() if each.status.ended), key=lambda each: each.ended_at or 0.0):
         trial = ended(history.trial(child.child), spec, child.properties)
         if with_epochs:
@@ -76,24 +72,23 @@ def trials_of_parents(spec: TuningSpec, children_of: Callable[[str], Iterable[Ch
         if children is None:
             raise JobFailed(create_refused(OPERATION, f"Could not find the parent tuning job {parent}"))
         for child in children:
-            definition = _counterpart(spec, child.detail)
+            detail = TrialDetail.from_json(child.detail)
+            definition = _counterpart(spec, detail)
             if definition is not None and child.status.ended:
-                found.append(ended(replace(_trial(spec, child, definition), tuning_job=parent), spec, child.properties))
+                found.append(ended(_trial(parent, child.child, definition, detail), spec, child.properties))
     return found
 
 
-def _trial(spec: TuningSpec, child: ChildExecution, definition: int) -> Trial:
-    parameters = child.detail[_PARAMETERS]
-    return Trial(number=child.child, tuning_job=spec.job_name, definition=definition, parameters=parameters)
+def _trial(tuning_job: str, number: int, definition: int, detail: TrialDetail) -> Trial:
+    return Trial(number=number, tuning_job=tuning_job, definition=definition, parameters=detail.parameters)
 
 
-def _counterpart(spec: TuningSpec, detail: JSON) -> int | None:
+def _counterpart(spec: TuningSpec, detail: TrialDetail) -> int | None:
     """The index of the definition that a parent's trial belongs to: of the same name, with the same objective."""
-    name = detail.get("TrainingJobDefinitionName")
     matching = (
         index
         for index, definition in enumerate(spec.definitions)
-        if definition.name == name and definition.objective.metric == detail[_OBJECTIVE]["MetricName"]
+        if definition.name == detail.definition_name and definition.objective.metric == detail.objective.metric
     )
     return next(matching, None)
 

@@ -6,6 +6,7 @@ What to do next is decided by `tuning.moves`; here it is done and told. Every tr
 from __future__ import annotations
 
 import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import assert_never
 
-from localpipe.core.tuning import Trial, TuningEnd, TuningResult
+from localpipe.core.tuning import HALT_GRACE_SECONDS, TuningEnd, TuningResult
 from localpipe.engine.job import JobRun
+from localpipe.engine.quiet import deciding_by
 from localpipe.engine.resolve import whole_environment
 from localpipe.engine.trials import detail_of, ended, restored, trials_of_parents
 from localpipe.errors import LocalpipeError
@@ -25,8 +27,8 @@ from localpipe.staging.running_metrics import following_metric
 from localpipe.tuning.history import History
 from localpipe.tuning.moves import (
     Halt,
-    Launch,
     Over,
+    StartTrial,
     losses_of,
     next_moves,
     reads_epochs,
@@ -40,9 +42,8 @@ if TYPE_CHECKING:
     from localpipe.core import JSON
     from localpipe.core.jobspec import JobSpec
     from localpipe.core.names import AttemptKey
-    from localpipe.core.tuning import TuningSpec
-    from localpipe.engine.job import JobContext
-    from localpipe.engine.job import Launch as JobLaunch
+    from localpipe.core.tuning import Trial, TuningSpec
+    from localpipe.engine.job import JobContext, Launch
     from localpipe.engine.resolve import Attempt, World
     from localpipe.engine.runs import Runs
     from localpipe.scheduling.children import ChildExecution
@@ -75,7 +76,8 @@ class _Told:
 class TuningRun:
     """A tuning job of one attempt. One worker thread calls `run`, which owns all but the inbox; any thread may call `stop`.
 
-    It holds no slot: its training jobs do. Mutable: holds its trials, and the jobs of those that run.
+    It holds no slot: its training jobs do. `halt_grace_seconds`: how long one has to end that the tuning job stops itself.
+    Mutable: holds its trials, the jobs of those that run, and the timers that kill those that were halted.
     """
 
     def __init__(
@@ -87,12 +89,15 @@ class TuningRun:
         *,
         runs: Runs,
         post: Callable[[Event], None],
+        halt_grace_seconds: float = HALT_GRACE_SECONDS,
     ) -> None:
         self._spec, self._attempt, self._world = _capped(spec, world.max_trials), attempt, world
         self._context, self._runs, self._post = jobs, runs, post
         self._inbox: SimpleQueue[_Reported | _Ended | _Told | BaseException] = SimpleQueue()
         self._history = History()
         self._jobs: dict[int, JobRun] = {}
+        self._halt_grace_seconds = min(halt_grace_seconds, jobs.grace_seconds)
+        self._killers: dict[int, threading.Timer] = {}
         self._over: Over | None = None
 
     def run(self) -> TuningResult:
@@ -108,6 +113,9 @@ class TuningRun:
             except BaseException:
                 self._runs.stop(key, kill=True)
                 raise
+            finally:
+                for killer in self._killers.values():
+                    killer.cancel()
         return self._result(parents)
 
     def stop(self, *, kill: bool) -> None:
@@ -139,10 +147,12 @@ class TuningRun:
                 self._take_in(None)
             elapsed = self._world.clock.now() - began
             self._over = self._over or why_over(self._spec, self._history.in_order_of_end, elapsed)
-            for move in next_moves(self._spec, self._history.trials, self._over, parents):
+            with deciding_by(self._spec.strategy):
+                moves = next_moves(self._spec, self._history.trials, self._over, parents)
+            for move in moves:
                 match move:
-                    case Launch():
-                        self._launch(threads, move)
+                    case StartTrial():
+                        self._start(threads, move.trial(self._spec.job_name))
                     case Halt(number=number):
                         self._halt(number)
                     case _:
@@ -152,13 +162,7 @@ class TuningRun:
             limit = None if self._over else self._spec.max_runtime_seconds
             self._take_in(None if limit is None else limit - elapsed)
 
-    def _launch(self, threads: ThreadPoolExecutor, launch: Launch) -> None:
-        trial = Trial(
-            number=launch.number,
-            tuning_job=self._spec.job_name,
-            definition=launch.definition,
-            parameters=launch.parameters,
-        )
+    def _start(self, threads: ThreadPoolExecutor, trial: Trial) -> None:
         self._history = self._history.launched(trial)
         self._begin(threads, trial, None)
 
@@ -166,7 +170,7 @@ class TuningRun:
         """Have a trial trained. `before`: what a killed localpipe did of it."""
         key, spec = self._child(trial.number), self._spec
         name = trial_name(spec.job_name, trial.number)
-        self._post(ChildStarted(key.step, key.attempt, key.child, name, detail_of(spec, trial)))
+        self._post(ChildStarted(key.step, key.attempt, key.child, name, detail_of(spec, trial).to_json()))
         request = trial_request(spec, trial.definition, trial.parameters, name)
         wanted = trial_spec(spec, request, name)
         job = self._jobs[trial.number] = JobRun(wanted, key, self._context)
@@ -174,10 +178,20 @@ class TuningRun:
         threads.submit(self._train, trial, request, wanted, job, before)
 
     def _halt(self, number: int) -> None:
+        """Tell a trial to stop and, unless that was done to the whole execution, kill it soon."""
         self._history = self._history.halted(number)
+        self._tell(number, self._jobs[number], kill=False)
+        if self._over is not Over.STOPPED:
+            given = {"kill": True}
+            killer = threading.Timer(self._halt_grace_seconds, self._tell, (number, self._jobs[number]), given)
+            self._killers[number] = killer
+            killer.daemon = True
+            killer.start()
+
+    def _tell(self, number: int, job: JobRun, *, kill: bool) -> None:
         try:
-            self._jobs[number].stop(kill=False)
-        except LocalpipeError as error:
+            job.stop(kill=kill)
+        except (LocalpipeError, OSError) as error:
             _log.warning("%s: it goes on, since it could not be told to stop: %s", self._child(number), error)
 
     def _take_in(self, timeout_seconds: float | None) -> None:
@@ -192,6 +206,8 @@ class TuningRun:
             case _Ended(number=number, description=description):
                 self._history = self._history.with_end(ended(self._history.trial(number), self._spec, description))
                 del self._jobs[number]
+                if killer := self._killers.pop(number, None):
+                    killer.cancel()
             case _Told():
                 self._over = Over.STOPPED
             case BaseException():
@@ -218,7 +234,7 @@ class TuningRun:
         except BaseException as error:  # noqa: BLE001 - raised again where the tuning job is run
             self._inbox.put(error)
 
-    def _launched(self, trial: Trial, wanted: JobSpec, launch: JobLaunch, following: ExitStack) -> None:
+    def _launched(self, trial: Trial, wanted: JobSpec, launch: Launch, following: ExitStack) -> None:
         """Tell that a trial's containers run, and follow what they report where that is asked for."""
         key, number = self._child(trial.number), trial.number
         outputs = tuple(str(output.uri) for output in wanted.outputs)

@@ -43,20 +43,26 @@ def filtered(record: bytes, path: JsonPath, form: Form) -> bytes:
         return record
     try:
         return _text(find(path, _document(record, form)), form)
-    except LookupError:
-        raise JobFailed("A filter finds nothing in a record.") from None
+    except LookupError as error:
+        raise JobFailed(str(error) or "A filter finds nothing in a record.") from None
 
 
 def joined(original: bytes, output: bytes, form: Form) -> bytes:
     """A record with the model's output: further fields of the row, or the member `SageMakerOutput`.
 
-    Raises JobFailed for records that are not of their form.
+    Both keep their text, numbers as they are written. Raises JobFailed for records that are not of their form.
     """
     if form is Form.CSV:
         return original.removesuffix(b"\r") + b"," + output
-    before, after = _document(original, form), _document(output, form)
-    members = before if isinstance(before, dict) else {_INPUT: before}
-    return _text({**members, _OUTPUT: after}, form)
+    before, after, text = _document(original, form), _document(output, form), original.strip()
+    if isinstance(before, dict) and _OUTPUT in before:
+        return _text({**before, _OUTPUT: after}, form)
+    given = text[1:-1].strip() if isinstance(before, dict) else _named(_INPUT, text)
+    return b"{" + b",".join(filter(None, (given, _named(_OUTPUT, output.strip())))) + b"}"
+
+
+def _named(name: str, value: bytes) -> bytes:
+    return f'"{name}":'.encode() + value
 
 
 def _document(record: bytes, form: Form) -> JSON:

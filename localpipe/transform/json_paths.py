@@ -1,7 +1,8 @@
 """The JSONPath that the filters of a transform job may use, and what it finds. Follows: containers.md 3.7.
 
-`$`, `.name`, `['a']`, `['a','b']`, `[n]`, `[-1]`, `[n,m]`, `[a:b]`, `[*]` and `.*`. UNVERIFIED: that several names give an
-object of those members and everything else that may find several values a list, as in the common Java implementation.
+`$`, `.name`, `['a']`, `['a','b']`, `[n]`, `[-1]`, `[n,m]`, `[a:b]`, `[*]` and `.*`. Several indexes must all be there: so
+says the API reference of DataProcessing.OutputFilter (UNVERIFIED for InputFilter). UNVERIFIED: that several names give an
+object of those members that are there and all else that may find several values a list, as in the usual Java implementation.
 """
 
 from __future__ import annotations
@@ -87,7 +88,9 @@ def _step(match: re.Match[str]) -> Step:
 
 
 def find(path: JsonPath, document: JSON) -> JSON:
-    """What a path finds: a value or, if it may find several, a list. Raises LookupError if it finds nothing."""
+    """What a path finds: a value or, if it may find several, a list. Raises LookupError if it finds nothing,
+    with a text for one of several indexes.
+    """
     if path and isinstance(path[-1], Names) and len(path[-1].names) > 1:
         objects = [_members(path[-1], value) for value in _values(path[:-1], document)]
         found: list[JSON] = [members for members in objects if members]
@@ -128,14 +131,21 @@ def _next(step: Step, value: JSON) -> list[JSON]:
         case Names():
             return list(_members(step, value).values())
         case Indexes(indexes=indexes):
-            elements = value if isinstance(value, list) else []
-            return [elements[index] for index in indexes if -len(elements) <= index < len(elements)]
+            return _elements(indexes, value if isinstance(value, list) else [])
         case Slice(start=start, stop=stop):
             return value[start:stop] if isinstance(value, list) else []
         case Everything():
             return list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
         case _:
             assert_never(step)
+
+
+def _elements(indexes: tuple[int, ...], elements: list[JSON]) -> list[JSON]:
+    """Those with the indexes. Raises LookupError for one of several that is not there."""
+    missing = [index for index in indexes if not -len(elements) <= index < len(elements)]
+    if missing and len(indexes) > 1:
+        raise LookupError(f"A filter asks for index {missing[0]} where there are {len(elements)} values.")
+    return [] if missing else [elements[index] for index in indexes]
 
 
 def _members(step: Names, value: JSON) -> dict[str, JSON]:

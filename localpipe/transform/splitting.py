@@ -54,30 +54,34 @@ def _whole(chunks: Iterable[bytes], limit_bytes: int | None) -> bytes:
 
 
 def _lines(chunks: Iterable[bytes], limit_bytes: int | None) -> Iterator[bytes]:
-    rest = b""
+    rest, size = list[bytes](), 0
     for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            _check(len(line), limit_bytes)
-            yield line
-        _check(len(rest), limit_bytes)
-    if rest:
-        yield rest
+        first, *others = chunk.split(b"\n")
+        rest.append(first)
+        size += len(first)
+        for line in others:
+            _check(size, limit_bytes)
+            yield b"".join(rest)
+            rest, size = [line], len(line)
+        _check(size, limit_bytes)
+    if size:
+        yield b"".join(rest)
 
 
 def _record_io(reader: _Reader, limit_bytes: int | None) -> Iterator[bytes]:
     """A record may be in parts, of which each is padded to four bytes."""
-    record = b""
-    while head := reader.read(_RECORD_IO_HEAD.size, "RecordIO", at_a_start=not record):
+    parts, size = list[bytes](), 0
+    while head := reader.read(_RECORD_IO_HEAD.size, "RecordIO", at_a_start=not parts):
         magic, word = _RECORD_IO_HEAD.unpack(head)
         part, length = word >> 29, word & _RECORD_IO_LENGTH
         if magic != _RECORD_IO_MAGIC or part not in _RECORD_IO_PARTS:
             raise JobFailed("The object is not RecordIO.")
-        _check(len(record) + length, limit_bytes)
-        record += head + reader.read(length + -length % 4, "RecordIO")
+        _check(size + length, limit_bytes)
+        parts += head, reader.read(length + -length % 4, "RecordIO")
+        size += len(head) + len(parts[-1])
         if _RECORD_IO_PARTS[part]:
-            yield record
-            record = b""
+            yield b"".join(parts)
+            parts, size = [], 0
 
 
 def _tf_records(reader: _Reader, limit_bytes: int | None) -> Iterator[bytes]:
@@ -96,16 +100,19 @@ class _Reader:
     """Pieces read by length. Mutable: holds what of the last piece was not read yet."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks, self._rest = iter(chunks), b""
+        self._chunks, self._rest = iter(chunks), memoryview(b"")
 
     def read(self, length: int, kind: str, *, at_a_start: bool = False) -> bytes:
         """So many bytes; none at the end of the object, which may come `at_a_start` only. Raises JobFailed."""
-        pieces, size = [self._rest], len(self._rest)
-        while size < length and (chunk := next(self._chunks, b"")):
-            pieces.append(chunk)
-            size += len(chunk)
-        found = b"".join(pieces)
-        if len(found) < length and (found or not at_a_start):
+        pieces, lacking = list[memoryview](), length
+        while lacking and (self._rest or self._goes_on()):
+            piece, self._rest = self._rest[:lacking], self._rest[lacking:]
+            pieces.append(piece)
+            lacking -= len(piece)
+        if lacking and (pieces or not at_a_start):
             raise JobFailed(f"The object ends within a {kind} record.")
-        self._rest = found[length:]
-        return found[:length]
+        return b"".join(pieces)
+
+    def _goes_on(self) -> bool:
+        self._rest = memoryview(next(self._chunks, b""))
+        return bool(self._rest)

@@ -6,7 +6,6 @@ Any reasonable surrogate is conformant: the service documents no sequence. Follo
 from __future__ import annotations
 
 import math
-import warnings
 from typing import TYPE_CHECKING
 
 import optuna
@@ -38,19 +37,17 @@ def suggest(
 ) -> Mapping[str, float]:
     """A place for each range. `known`: places, loss and whether it runs, of each trial so far.
 
-    Trials that run are taken into account, so that those at the same time are not alike.
+    Trials that run are taken into account, so that those at the same time are not alike. What optuna logs and warns of
+    meanwhile (`multivariate` and `gamma` are experimental or deprecated, by its version) is for the caller to silence.
     """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     distributions = {range_.name: _distribution(range_) for range_ in ranges}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that the multivariate form is experimental, in versions before 5
-        sampler = optuna.samplers.TPESampler(
-            n_startup_trials=_RANDOM_FIRST, gamma=_good, multivariate=True, constant_liar=True, seed=seed
-        )
-        study = optuna.create_study(sampler=sampler)
-        for places, loss, running in known:
-            study.add_trial(_trial(ranges, distributions, places, loss, running=running))
-        found = study.ask(distributions).params
+    sampler = optuna.samplers.TPESampler(
+        n_startup_trials=_RANDOM_FIRST, gamma=_good, multivariate=True, constant_liar=True, seed=seed
+    )
+    study = optuna.create_study(sampler=sampler)
+    for places, loss, running in known:
+        study.add_trial(_trial(ranges, distributions, places, loss, running=running))
+    found = study.ask(distributions).params
     return {range_.name: _place(range_, found[range_.name]) for range_ in ranges}
 
 

@@ -6,37 +6,40 @@ Follows: containers.md section 4.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, auto
 from typing import TYPE_CHECKING, TypeAlias
 
 from localpipe.core.tuning import Strategy, Trial
 from localpipe.tuning.draws import seed_of
 from localpipe.tuning.stopping import below_median, falls_behind
-from localpipe.tuning.strategies import Observation, proposing
+from localpipe.tuning.strategies import PROPOSING, Observation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from localpipe.core.tuning import Objective, Parameters, TuningSpec
 
-IMPROVEMENT = 0.01
+_IMPROVEMENT = 0.01
 """What counts as an improvement: this share of the best objective before, as the service's model has it."""
 
-CONVERGED_AFTER = 10
+_CONVERGED_AFTER = 10
 """Trials in a row without an improvement that count as convergence. UNVERIFIED: the service tells no criteria."""
 
-
-MOST_FAILURES = 5
+_MOST_FAILURES = 5
 """Trials that end without an objective before any gives one, after which the service gives up; recorded in public."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Launch:
+class StartTrial:
     """Start a trial of the definition with that index."""
 
     number: int
     definition: int
     parameters: Parameters
+
+    def trial(self, job_name: str) -> Trial:
+        """The trial of that tuning job, as it starts."""
+        return Trial(number=self.number, tuning_job=job_name, definition=self.definition, parameters=self.parameters)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,18 +49,18 @@ class Halt:
     number: int
 
 
-Move: TypeAlias = Launch | Halt
+Move: TypeAlias = StartTrial | Halt
 
 
 class Over(Enum):
     """Why no further trial starts, and those that run are stopped."""
 
-    STOPPED = "it was stopped"
-    OUT_OF_TIME = "MaxRuntimeInSeconds"
-    TARGET = "TargetObjectiveMetricValue"
-    NOT_IMPROVING = "BestObjectiveNotImproving"
-    CONVERGED = "ConvergenceDetected"
-    FAILING = "no training job succeeded"
+    STOPPED = auto()
+    OUT_OF_TIME = auto()
+    TARGET = auto()
+    NOT_IMPROVING = auto()
+    CONVERGED = auto()
+    FAILING = auto()
 
 
 def next_moves(
@@ -70,7 +73,7 @@ def next_moves(
     running = [trial for trial in trials if not trial.status.ended]
     unworthy = running if over else [trial for trial in running if _is_unworthy(trial, trials, spec)]
     halts = [Halt(number=trial.number) for trial in unworthy if not trial.halted]
-    return halts if over else [*halts, *_launches(spec, trials, parents, spec.max_parallel - len(running))]
+    return halts if over else [*halts, *_starts(spec, trials, parents, spec.max_parallel - len(running))]
 
 
 def why_over(spec: TuningSpec, trials: Sequence[Trial], elapsed_seconds: float) -> Over | None:
@@ -80,20 +83,20 @@ def why_over(spec: TuningSpec, trials: Sequence[Trial], elapsed_seconds: float) 
     completion, losses = spec.completion, losses_of(spec, trials)
     if completion.target is not None and losses and min(losses) <= spec.objective.loss(completion.target):
         return Over.TARGET
-    if not losses and len(trials) >= MOST_FAILURES:
+    if not losses and len(trials) >= _MOST_FAILURES:
         return Over.FAILING
     idle = trials_without_improvement(losses)
     if completion.not_improving is not None and idle >= completion.not_improving:
         return Over.NOT_IMPROVING
-    return Over.CONVERGED if completion.converged and idle >= CONVERGED_AFTER else None
+    return Over.CONVERGED if completion.converged and idle >= _CONVERGED_AFTER else None
 
 
 def trials_without_improvement(losses: Iterable[float]) -> int:
-    """How many of the last trials in a row gave nothing that is better than the best before by `IMPROVEMENT`."""
+    """How many of the last trials in a row gave nothing that is better than the best before by one percent."""
     best: float | None = None
     idle = 0
     for loss in losses:
-        if best is None or loss < best - IMPROVEMENT * abs(best):
+        if best is None or loss < best - _IMPROVEMENT * abs(best):
             best, idle = loss, 0
         else:
             idle += 1
@@ -114,27 +117,20 @@ def _is_unworthy(trial: Trial, trials: Sequence[Trial], spec: TuningSpec) -> boo
     return spec.early_stopping and below_median(trial, others, objective)
 
 
-def _launches(spec: TuningSpec, trials: Sequence[Trial], parents: Sequence[Trial], room: int) -> Sequence[Launch]:
+def _starts(spec: TuningSpec, trials: Sequence[Trial], parents: Sequence[Trial], room: int) -> Sequence[StartTrial]:
     """As many trials as there is room for; each knows of those before it."""
     known = list(trials)
-    launches: list[Launch] = []
-    while len(launches) < room and (spec.max_trials is None or len(known) < spec.max_trials):
-        launch = _launch(spec, known, parents)
-        if launch is None:
+    starts: list[StartTrial] = []
+    while len(starts) < room and (spec.max_trials is None or len(known) < spec.max_trials):
+        start = _next_start(spec, known, parents)
+        if start is None:
             break
-        launches.append(launch)
-        known.append(
-            Trial(
-                number=launch.number,
-                tuning_job=spec.job_name,
-                definition=launch.definition,
-                parameters=launch.parameters,
-            )
-        )
-    return launches
+        starts.append(start)
+        known.append(start.trial(spec.job_name))
+    return starts
 
 
-def _launch(spec: TuningSpec, known: Sequence[Trial], parents: Sequence[Trial]) -> Launch | None:
+def _next_start(spec: TuningSpec, known: Sequence[Trial], parents: Sequence[Trial]) -> StartTrial | None:
     """The next trial, of the definition that has had the fewest; None where all combinations have been tried.
 
     Assumed: how the service shares trials out among definitions is not documented.
@@ -145,9 +141,9 @@ def _launch(spec: TuningSpec, known: Sequence[Trial], parents: Sequence[Trial]) 
         same = [trial for trial in (*parents, *known) if trial.definition == index]
         history = [_observation(trial, definition.objective) for trial in same]
         seed = seed_of(spec.seed, definition.name or "")
-        parameters = proposing(spec.strategy)(definition.ranges, seed, counts[index], history)
+        parameters = PROPOSING[spec.strategy](definition.ranges, seed, counts[index], history)
         if parameters is not None:
-            return Launch(number=len(known) + 1, definition=index, parameters=parameters)
+            return StartTrial(number=len(known) + 1, definition=index, parameters=parameters)
     return None
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _PATIENCE = 200
 """Draws in a row that give nothing new before the combinations that are left are gone through."""
 
+_RETRIES = 5
+"""Answers of the model in a row that were tried already before one is drawn at random."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
@@ -37,11 +40,6 @@ class Proposing(Protocol):
         `history`: trials so far, those of parents included.
         """
         ...
-
-
-def proposing(strategy: Strategy) -> Proposing:
-    """What proposes by a strategy."""
-    return _STRATEGIES[strategy]
 
 
 def propose_random(ranges: Sequence[Range], seed: int, turn: int, history: Sequence[Observation] = ()) -> Parameters | None:
@@ -75,14 +73,13 @@ def propose_by_model(ranges: Sequence[Range], seed: int, turn: int, history: Seq
     return next((each for each in _distinct(ranges, seed) if _key(each) not in tried), None)
 
 
-_RETRIES = 5
-
-_STRATEGIES: Mapping[Strategy, Proposing] = {
+PROPOSING: Mapping[Strategy, Proposing] = {
     Strategy.RANDOM: propose_random,
     Strategy.HYPERBAND: propose_random,
     Strategy.GRID: propose_from_grid,
     Strategy.BAYESIAN: propose_by_model,
 }
+"""What proposes by a strategy."""
 
 
 def _distinct(ranges: Sequence[Range], seed: int) -> Iterator[Parameters]:

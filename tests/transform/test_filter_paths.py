@@ -42,10 +42,17 @@ def test_a_path_finds(path: str, found: JSON) -> None:
     assert find(parse_json_path(path), DOCUMENT) == found
 
 
-@pytest.mark.parametrize("path", ["$.absent", "$.id.x", "$['a b'].c[5]", "$.rows[9:]", "$['x','y']", "$[0]", "$.id[*]"])
+@pytest.mark.parametrize(
+    "path", ["$.absent", "$.id.x", "$['a b'].c[5]", "$.rows[9:]", "$['x','y']", "$[0]", "$.id[*]", "$['a b'].c[0,3]"]
+)
 def test_a_path_that_finds_nothing_says_so(path: str) -> None:
     with pytest.raises(LookupError):
         find(parse_json_path(path), DOCUMENT)
+
+
+def test_each_of_several_indexes_must_be_there() -> None:
+    with pytest.raises(LookupError, match="A filter asks for index 7 where there are 4 values"):
+        find(parse_json_path("$[0,7]"), ["1", "2", "3", "4"])
 
 
 @pytest.mark.parametrize("path", ["", "id", "$..id", "$.rows[?(@.x)]", "$[(@.length-1)]", "$.", "$[", "$['a]", "$[1,'a']"])

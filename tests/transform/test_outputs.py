@@ -79,16 +79,17 @@ def test_the_filter_of_the_output_comes_after_the_join() -> None:
 
 def test_an_object_gets_the_output_as_a_member() -> None:
     spec = doing(JSON_LINES, joins_input=True)
-    assert written(spec, [b'{"id": 1}', b"[2]"], b'{"p": 0.5}\n0.7\n') == (
-        b'{"id":1,"SageMakerOutput":{"p":0.5}}\n{"SageMakerInput":[2],"SageMakerOutput":0.7}\n'
+    assert written(spec, [b'{"id": 1.0}', b"[2]", b"{ }"], b'{"p":0.50}\n0.7\n1e3') == (
+        b'{"id": 1.0,"SageMakerOutput":{"p":0.50}}\n{"SageMakerInput":[2],"SageMakerOutput":0.7}\n{"SageMakerOutput":1e3}\n'
     )
+    assert written(spec, [b'{"SageMakerOutput":1,"id": 2}'], b"3") == b'{"SageMakerOutput":3,"id":2}\n'
     assert written(
         doing(JSON_LINES, joins_input=True, output_filter="$['id','SageMakerOutput']"), [b'{"id":1,"x":2}'], b"3"
     ) == (b'{"id":1,"SageMakerOutput":3}\n')
 
 
 def test_a_document_is_joined_as_a_whole() -> None:
-    assert written(doing(DOCUMENT, joins_input=True), [b'{"a":\n1}'], b"[1,\n2]") == b'{"a":1,"SageMakerOutput":[1,2]}'
+    assert written(doing(DOCUMENT, joins_input=True), [b'{"a":\n1}'], b"[1,\n2]\n") == b'{"a":\n1,"SageMakerOutput":[1,\n2]}'
     assert written(doing(DOCUMENT, output_filter="$.p"), [b"{}"], b'{"p": "\xc3\xa4"}') == '"ä"'.encode()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -49,6 +50,21 @@ def test_framed_records_keep_their_framing(size: int) -> None:
     assert list(split(in_pieces(b"".join(wrapped), size), SplitType.RECORD_IO, None)) == wrapped
     framed = [tf_record(b"one"), tf_record(b"")]
     assert list(split(in_pieces(b"".join(framed), size), SplitType.TF_RECORD, None)) == framed
+
+
+@pytest.mark.parametrize(
+    ("chunks", "kind", "count"),
+    [
+        ([tf_record(b"x" * 20) * 60_000], SplitType.TF_RECORD, 60_000),
+        ([record_io(b"x" * 20) * 60_000], SplitType.RECORD_IO, 60_000),
+        ([b"x" * 2_000] * 20_000, SplitType.LINE, 1),
+        ([record_io(b"x" * 2_000, 2)] * 20_000 + [record_io(b"", 3)], SplitType.RECORD_IO, 1),
+    ],
+)
+def test_the_time_grows_with_the_length_alone(chunks: list[bytes], kind: SplitType, count: int) -> None:
+    began = time.process_time()
+    assert sum(1 for _ in split(chunks, kind, None)) == count
+    assert time.process_time() - began < 2
 
 
 def test_a_record_in_parts_is_one_record() -> None:

@@ -19,7 +19,7 @@ from localpipe.core.tuning import (
     TuningSpec,
     best_first,
 )
-from localpipe.tuning.moves import Halt, Launch, Over, next_moves, trials_without_improvement, why_over
+from localpipe.tuning.moves import Halt, Over, StartTrial, next_moves, trials_without_improvement, why_over
 from localpipe.tuning.stopping import bracket_of
 
 if TYPE_CHECKING:
@@ -73,33 +73,39 @@ def numbers(moves: Sequence[Move]) -> list[tuple[str, int]]:
 
 
 def test_as_many_trials_start_as_may_run_at_once() -> None:
-    assert numbers(next_moves(SPEC, [], None)) == [("Launch", 1), ("Launch", 2)]
-    assert numbers(next_moves(SPEC, [running(1), completed(2, 0.5)], None)) == [("Launch", 3)]
+    assert numbers(next_moves(SPEC, [], None)) == [("StartTrial", 1), ("StartTrial", 2)]
+    assert numbers(next_moves(SPEC, [running(1), completed(2, 0.5)], None)) == [("StartTrial", 3)]
     assert next_moves(SPEC, [running(1), running(2)], None) == []
+
+
+def test_a_move_to_start_a_trial_has_all_of_it() -> None:
+    (move,) = next_moves(replace(SPEC, max_parallel=1), [], None)
+    assert isinstance(move, StartTrial)
+    assert move.trial("tune") == Trial(number=1, tuning_job="tune", definition=0, parameters=move.parameters)
 
 
 def test_no_more_trials_start_than_are_allowed() -> None:
     ended = [completed(number, 0.5) for number in range(1, 5)]
-    assert numbers(next_moves(SPEC, ended, None)) == [("Launch", 5)]
+    assert numbers(next_moves(SPEC, ended, None)) == [("StartTrial", 5)]
     assert next_moves(SPEC, [*ended, completed(5, 0.5)], None) == []
 
 
 def test_a_grid_ends_when_all_of_it_was_tried() -> None:
     spec = replace(SPEC, strategy=Strategy.GRID, definitions=(definition(values=("a", "b", "c")),), max_trials=None)
     moves = next_moves(replace(spec, max_parallel=9), [], None)
-    assert [move.parameters["x"] for move in moves if isinstance(move, Launch)] == ["a", "b", "c"]
+    assert [move.parameters["x"] for move in moves if isinstance(move, StartTrial)] == ["a", "b", "c"]
 
 
 def test_definitions_take_turns_each_with_draws_of_its_own() -> None:
     spec = replace(SPEC, definitions=(definition("one"), definition("two")), max_parallel=4)
-    moves = [move for move in next_moves(spec, [], None) if isinstance(move, Launch)]
+    moves = [move for move in next_moves(spec, [], None) if isinstance(move, StartTrial)]
     assert [move.definition for move in moves] == [0, 1, 0, 1]
     assert len({move.parameters["x"] for move in moves}) == 4
 
 
 def test_a_definition_whose_combinations_are_used_up_leaves_its_turns_to_the_others() -> None:
     spec = replace(SPEC, definitions=(definition("one", values=("a",)), definition("two")), max_parallel=4)
-    assert [move.definition for move in next_moves(spec, [], None) if isinstance(move, Launch)] == [0, 1, 1, 1]
+    assert [move.definition for move in next_moves(spec, [], None) if isinstance(move, StartTrial)] == [0, 1, 1, 1]
 
 
 def test_a_tuning_job_that_is_over_starts_nothing_and_stops_what_runs_once() -> None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from localpipe.core.tuning import Parameters, Range
     from localpipe.tuning.strategies import Proposing
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*(multivariate|constant_liar|gamma)")
+"""What optuna says of the model's options, by its version."""
+
 X = ContinuousRange(name="x", low=0.0, high=1.0)
 RATE = ContinuousRange(name="rate", low=1e-5, high=1.0, scaling=Scaling.LOGARITHMIC)
 DEPTH = IntegerRange(name="depth", low=1, high=4)

@@ -11,14 +11,14 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypeAlias
 
-from localpipe.core.transform import BatchStrategy, SplitType
+from typing_extensions import assert_never
+
+from localpipe.engine.payloads import Payloads
 from localpipe.errors import JobFailed
-from localpipe.transform.batching import batches, body_of, separator_of
 from localpipe.transform.forms import form_of
 from localpipe.transform.outputs import Processing, output_uri
-from localpipe.transform.splitting import split
 
 if TYPE_CHECKING:
     import threading
@@ -28,26 +28,17 @@ if TYPE_CHECKING:
     from localpipe.core.ports import ObjectStore
     from localpipe.core.transform import TransformSpec
     from localpipe.engine.invocations import Answer, Body, ModelClient
+    from localpipe.engine.payloads import Payload
     from localpipe.staging import Stager
-    from localpipe.transform.batching import Record
     from localpipe.transform.tunables import Tunables
 
 _CLIENT_ERRORS = range(400, 500)
 _TOO_MANY_REQUESTS = 429
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 2.0  # UNVERIFIED: how long the service waits before it asks again
-_PIECE_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
-class Payload:
-    """One request to the model. `originals`: its records as they stand in their object, as often as they are asked for."""
-
-    originals: Callable[[], Iterable[bytes]]
-    body: Body
-
-
-@dataclass(frozen=True)
-class Fault:
+class ObjectFault:
     """Why an object has no output. `by_model`: its container is to blame, else the data or the request."""
 
     source: S3Uri
@@ -56,13 +47,23 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class _Step:
-    """A payload under way, or (`answer` None) the end of its object, with what ended it early."""
+class _Sent:
+    """A payload under way."""
 
     source: S3Uri
-    payload: Payload | None = None
-    answer: Future[Answer] | None = None
-    fault: Fault | None = None
+    payload: Payload
+    answer: Future[Answer]
+
+
+@dataclass(frozen=True)
+class _AtEnd:
+    """Nothing more is sent of an object. `fault`: what ended it early."""
+
+    source: S3Uri
+    fault: ObjectFault | None
+
+
+_Step: TypeAlias = _Sent | _AtEnd
 
 
 @dataclass
@@ -72,10 +73,10 @@ class _Output:
     source: S3Uri
     path: Path
     file: IO[bytes]
-    fault: Fault | None = None
+    fault: ObjectFault | None = None
 
 
-class Transforming:
+class ThroughModel:
     """One thread calls `run`, once. `over`: set when the containers serve no longer. `log` hears of each fault."""
 
     def __init__(
@@ -90,16 +91,17 @@ class Transforming:
         log: Callable[[str], None],
     ) -> None:
         self._spec, self._clients, self._tunables = spec, tuple(clients), tunables
-        self._stager, self._store, self._over, self._log = stager, store, over, log
+        self._store, self._over, self._log = store, over, log
         self._processing = Processing.of(spec)
+        self._payloads = Payloads(spec, tunables, self._processing, stager)
         self._output: _Output | None = None
-        self._faults: list[Fault] = []
+        self._faults: list[ObjectFault] = []
 
-    def run(self, prefix: S3Uri, sources: Iterable[S3Uri]) -> Sequence[Fault]:
+    def run(self, prefix: S3Uri, sources: Iterable[S3Uri]) -> Sequence[ObjectFault]:
         """Transform the objects, each wholly or not at all; why some could not be.
 
         Ends early, with no more outputs, once it is `over`. `prefix`: what their outputs are named without.
-        Raises StoreError, OSError where outputs cannot be written.
+        Raises StoreError, OSError where inputs cannot be read, answers or outputs not be written.
         """
         most = self._tunables.max_concurrent
         waiting: deque[_Step] = deque()
@@ -114,8 +116,8 @@ class Transforming:
                     self._settle(waiting.popleft(), prefix)
             finally:
                 for step in waiting:
-                    if step.answer and not step.answer.cancel():
-                        step.answer.add_done_callback(_close)
+                    if isinstance(step, _Sent) and not step.answer.cancel():
+                        step.answer.add_done_callback(_let_go)
                 self._discard()
         return self._faults
 
@@ -123,47 +125,17 @@ class Transforming:
         """The payloads of an object, sent, and its end. Nothing more is read of one that cannot be transformed."""
         fault = None
         try:
-            for payload in self._payloads(source):
+            for payload in self._payloads.of(source):
                 if self._over.is_set() or self._has_failed(source):
                     break
-                yield _Step(source, payload, threads.submit(self._through_all, payload.body))
+                yield _Sent(source, payload, threads.submit(self._through_all, payload.body))
         except JobFailed as error:
-            fault = Fault(source, str(error))
-        yield _Step(source, fault=fault)
+            fault = ObjectFault(source, str(error))
+        yield _AtEnd(source, fault)
 
     def _has_failed(self, source: S3Uri) -> bool:
         output = self._output
         return output is not None and output.source == source and output.fault is not None
-
-    def _payloads(self, source: S3Uri) -> Iterator[Payload]:
-        spec, limit = self._spec, self._tunables.limit_bytes
-        single = self._tunables.strategy is BatchStrategy.SINGLE_RECORD
-        if limit is None and (spec.split is SplitType.NONE or not single):
-            yield self._whole(source)
-            return
-        separator = separator_of(spec.split)
-        records = map(self._processing.record, split(self._read(source), spec.split, limit))
-        for batch in batches(records, single=single, separator=separator, limit_bytes=limit):
-            yield Payload(lambda batch=batch: (record.original for record in batch), body_of(batch, separator))  # type: ignore[misc]  # a default that binds the loop's value
-
-    def _whole(self, source: S3Uri) -> Payload:
-        """An object as one body, however long: read as it is sent, and again for what is asked again."""
-        if self._spec.split is SplitType.LINE:
-            return Payload(lambda: split(self._read(source), SplitType.LINE, None), lambda: self._filtered(source))
-        if self._processing.input_path:
-            record = self._processing.record(b"".join(self._read(source)))
-            return Payload(lambda: [record.original], lambda: [record.sent])
-        return Payload(lambda: self._read(source), lambda: self._read(source))
-
-    def _filtered(self, source: S3Uri) -> Iterator[bytes]:
-        if not self._processing.input_path:
-            yield from self._read(source)
-            return
-        records = map(self._processing.record, split(self._read(source), SplitType.LINE, None))
-        yield from _in_pieces(records, separator_of(SplitType.LINE))
-
-    def _read(self, source: S3Uri) -> Iterator[bytes]:
-        return self._stager.read(source, self._spec.source)
 
     def _through_all(self, body: Body) -> Answer:
         """What the last container answers: each gets the answer of the one before, with its content type.
@@ -196,32 +168,38 @@ class Transforming:
     def _settle(self, step: _Step, prefix: S3Uri) -> None:
         """Write what came of a step, unless its object has failed before; at the object's end publish its output."""
         output = self._opened(step.source)
-        if step.answer and step.payload:
-            fault = self._put_down(step.answer, step.payload, output)
-            output.fault = output.fault or fault
-            return
+        match step:
+            case _Sent():
+                fault = self._put_down(step.answer, step.payload, output)
+                output.fault = output.fault or fault
+            case _AtEnd():
+                self._close(output, output.fault or step.fault, prefix)
+            case _:
+                assert_never(step)
+
+    def _close(self, output: _Output, fault: ObjectFault | None, prefix: S3Uri) -> None:
+        """Publish the output of an object, or tell why it has none."""
         self._output = None
-        fault = output.fault or step.fault
         output.file.close()
         if fault:
             self._faults.append(fault)
-            self._log(f"{step.source.bucket}/{step.source.key}: {fault.reason}")
+            self._log(f"{output.source.bucket}/{output.source.key}: {fault.reason}")
         if fault or self._over.is_set():
             output.path.unlink()
         else:
-            self._store.put(output_uri(self._spec.output, prefix, step.source), output.path, move=True)
+            self._store.put(output_uri(self._spec.output, prefix, output.source), output.path, move=True)
 
-    def _put_down(self, asked: Future[Answer], payload: Payload, output: _Output) -> Fault | None:
+    def _put_down(self, asked: Future[Answer], payload: Payload, output: _Output) -> ObjectFault | None:
         """Add an answer to its object's output, unless that makes no sense any more; why it cannot be."""
         try:
             answer = asked.result()
         except JobFailed as error:  # of a body that is made while it is sent
-            return Fault(output.source, str(error))
+            return ObjectFault(output.source, str(error))
         with answer.content:
             makes_sense = output.fault is None and not self._over.is_set()
             return self._written(answer, payload, output) if makes_sense else None
 
-    def _written(self, answer: Answer, payload: Payload, output: _Output) -> Fault | None:
+    def _written(self, answer: Answer, payload: Payload, output: _Output) -> ObjectFault | None:
         """Add an answer to its object's output; why it cannot be."""
         if not answer.good:
             return _fault(answer, output.source)
@@ -229,7 +207,7 @@ class Transforming:
             for piece in self._processing.output(payload.originals(), answer.chunks(), self._result_type(answer)):
                 output.file.write(piece)
         except JobFailed as error:
-            return Fault(output.source, str(error))
+            return ObjectFault(output.source, str(error))
         return None
 
     def _result_type(self, answer: Answer) -> str:
@@ -250,7 +228,7 @@ class Transforming:
             self._output.path.unlink(missing_ok=True)
 
 
-def _close(answer: Future[Answer]) -> None:
+def _let_go(answer: Future[Answer]) -> None:
     """Let go of an answer that nobody wants any more."""
     if not answer.cancelled() and answer.exception() is None:
         answer.result().content.close()
@@ -261,24 +239,11 @@ def _passes(answer: Answer) -> bool:
     return answer.status is None or answer.status not in _CLIENT_ERRORS or answer.status == _TOO_MANY_REQUESTS
 
 
-def _fault(answer: Answer, source: S3Uri) -> Fault:
+def _fault(answer: Answer, source: S3Uri) -> ObjectFault:
     """In the service's words, where they are known from its logs, with what the container said."""
     if answer.status is None:
-        return Fault(source, f"Unable to get response from algorithm: {answer.trouble}", by_model=True)
+        return ObjectFault(source, f"Unable to get response from algorithm: {answer.trouble}", by_model=True)
     said = f": {message}" if (message := answer.message()) else ""
     if answer.status in _CLIENT_ERRORS:
-        return Fault(source, f"ClientError: {answer.status}{said}")
-    return Fault(source, f"Bad HTTP status received from algorithm: {answer.status}{said}", by_model=True)
-
-
-def _in_pieces(records: Iterable[Record], separator: bytes) -> Iterator[bytes]:
-    """The body of many records, not one chunk for each."""
-    piece, first = bytearray(), True
-    for record in records:
-        piece += record.sent if first else separator + record.sent
-        first = False
-        if len(piece) >= _PIECE_BYTES:
-            yield bytes(piece)
-            piece.clear()
-    if piece:
-        yield bytes(piece)
+        return ObjectFault(source, f"ClientError: {answer.status}{said}")
+    return ObjectFault(source, f"Bad HTTP status received from algorithm: {answer.status}{said}", by_model=True)
