@@ -12,55 +12,108 @@ import os
 from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from localpipe.core.room import Size
+from localpipe.core.room import Room, Size
 from localpipe.errors import HomeUnusable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
 _LOCK = "lock"
 _HELD, _WAITS = "held", "waits"
+_UNCOUNTED = "-"
 _MIB = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """An execution's claim to room; `number` orders all claims by when they were made. `held`: it has the room."""
+    """An execution's claim to room; `number` orders all claims by when they were made. `held`: it has the room.
+
+    `room`: how much there is by the settings of that execution.
+    """
 
     number: int
     held: bool
     execution_id: str
     size: Size
+    room: Room
 
     @property
     def name(self) -> str:
         """The claim as the name of a file."""
-        size = self.size
-        numbers = (size.jobs, round(size.cpus * 1000), -(-size.memory_bytes // _MIB), size.gpus)
-        return ".".join(map(str, (self.number, _HELD if self.held else _WAITS, self.execution_id, *numbers)))
+        state = _HELD if self.held else _WAITS
+        return ".".join(map(str, (self.number, state, self.execution_id, *_numbers(self.size), *_numbers(self.room))))
 
 
 def parse_claim(name: str) -> Claim | None:
     """The claim of that name, None for the name of something else."""
     try:
-        number, state, execution_id, jobs, cpus, memory, gpus = name.split(".")
-        size = Size(jobs=int(jobs), cpus=int(cpus) / 1000, memory_bytes=int(memory) * _MIB, gpus=int(gpus))
-        return Claim(number=int(number), held=state == _HELD, execution_id=execution_id, size=size)
+        number, state, execution_id, *numbers = name.split(".")
+        jobs, cpus, memory, gpus, of_jobs, of_cpus, of_memory, of_gpus = (
+            None if text == _UNCOUNTED else int(text) for text in numbers
+        )
+        return Claim(
+            number=int(number),
+            held=state == _HELD,
+            execution_id=execution_id,
+            size=Size(jobs=jobs or 0, cpus=(cpus or 0) / 1000, memory_bytes=(memory or 0) * _MIB, gpus=gpus or 0),
+            room=Room(
+                jobs=of_jobs or 0,
+                cpus=None if of_cpus is None else of_cpus / 1000,
+                memory_bytes=None if of_memory is None else of_memory * _MIB,
+                gpus=of_gpus,
+            ),
+        )
     except ValueError:
         return None
 
 
-def first_in_line(claims: Collection[Claim]) -> Claim | None:
-    """Whose turn it is: of the executions that wait that which has the fewest jobs running, and of equals who came first.
+def _numbers(size: Size | Room) -> Iterator[int | str]:
+    """Whole numbers, in the order in which they stand in a name."""
+    yield size.jobs
+    yield _UNCOUNTED if size.cpus is None else round(size.cpus * 1000)
+    yield _UNCOUNTED if size.memory_bytes is None else -(-size.memory_bytes // _MIB)
+    yield _UNCOUNTED if size.gpus is None else size.gpus
 
-    Nobody passes who is next, however small, so that a job that takes much gets its room at last.
+
+class Before(NamedTuple):
+    """Who waits before a claim, and for what that it wants too, by name."""
+
+    claim: Claim
+    wanted: frozenset[str]
+
+
+def who_is_before(claim: Claim, others: Collection[Claim]) -> Before | None:
+    """Whom a claim has to let go first, although there is room for it; None: it is its turn.
+
+    First in line is who belongs to the execution that has the fewest jobs running, of equals who came first. Who waits
+    holds the line for what it is short of: nobody passes who wants of that, however little, so that a job that takes much
+    gets its room at last. Whoever lacks nothing is about to take its room, which is left to it. Who is kept out by settings
+    of its own that are stricter than those of `claim` holds the line for nobody.
     """
-    running = Counter(claim.execution_id for claim in claims if claim.held)
-    waiting = (claim for claim in claims if not claim.held)
-    return min(waiting, key=lambda claim: (running[claim.execution_id], claim.number), default=None)
+    running = Counter(each.execution_id for each in others if each.held)
+    taken = [each.size for each in others if each.held]
+    wanted = claim.room.counted(claim.size)
+    awaited: frozenset[str] = frozenset()
+    about_to: Claim | None = None
+    line = sorted((each for each in (*others, claim) if not each.held), key=lambda each: _place(each, running))
+    for each in line[: line.index(claim)]:
+        short = claim.room.short_of(each.size, taken)
+        if each.room.short_of(each.size, taken) - short:
+            continue
+        if short & wanted:
+            return Before(each, short & wanted)
+        awaited |= short
+        if awaited.isdisjoint(claim.room.counted(each.size)):
+            about_to, taken = each, [*taken, each.size]
+    short = claim.room.short_of(claim.size, taken)
+    return Before(about_to, short) if about_to and short else None
+
+
+def _place(claim: Claim, running: Mapping[str, int]) -> tuple[int, int]:
+    return running.get(claim.execution_id, 0), claim.number
 
 
 @dataclass(frozen=True)
@@ -104,11 +157,15 @@ class Board:
                 yield claim, fifo
 
     def post(self, claim: Claim) -> Posted:
-        """Put a claim on the board."""
+        """Put a claim on the board. Raises OSError, and leaves nothing."""
         path = self._directory / claim.name
         os.mkfifo(path, 0o600)
-        # Read and write: opening a FIFO for writing alone waits for a reader.
-        return Posted(claim, os.open(path, os.O_RDWR | os.O_NONBLOCK))
+        try:
+            # Read and write: opening a FIFO for writing alone waits for a reader.
+            return Posted(claim, os.open(path, os.O_RDWR | os.O_NONBLOCK))
+        except OSError:
+            path.unlink()
+            raise
 
     def grant(self, posted: Posted) -> Posted:
         """Turn a claim that waits into one that is held."""

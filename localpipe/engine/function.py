@@ -21,7 +21,8 @@ class FunctionRun:
     """A call that an attempt makes. One worker thread calls `run`; any thread may call `stop`.
 
     A function that has begun is not told of a stop: it goes on to its end or its limit, unless it is killed.
-    Follows: service.md section 5.6. Mutable: holds the running function and what it was told; `_lock` guards both.
+    Follows: service.md section 5.6. Mutable: holds the running function and what it was told; `_lock` guards all of it, and
+    is held while the function begins, so that a stop comes before or after.
     """
 
     def __init__(self, call: CallFunction, key: AttemptKey, host: FunctionHost) -> None:
@@ -33,22 +34,20 @@ class FunctionRun:
 
     def run(self, launched: Callable[[], None]) -> FunctionResult:
         """Call the function and wait for its end. `launched` is called once it has begun."""
-        if self._stopped:
-            return FunctionResult(exit=FunctionExit(end=FunctionEnd.STOPPED), stopped=True)
-        try:
-            running = self._host.start(self._key, self._call)
-        except (LocalpipeError, OSError) as error:
-            return FunctionResult(exit=FunctionExit(end=FunctionEnd.REFUSED, text=str(error)), stopped=self._stopped)
         with self._lock:
-            self._running = running
-            killed = self._killed
-        if killed:
-            running.kill()
+            if self._stopped:
+                return FunctionResult(exit=FunctionExit(end=FunctionEnd.STOPPED), stopped=True)
+            try:
+                running = self._running = self._host.start(self._key, self._call)
+            except (LocalpipeError, OSError) as error:
+                return FunctionResult(exit=FunctionExit(end=FunctionEnd.REFUSED, text=str(error)))
         launched()
         exit_ = running.wait()
-        if self._killed and exit_.end is FunctionEnd.EXITED:
+        with self._lock:
+            stopped, killed = self._stopped, self._killed
+        if killed and exit_.end is FunctionEnd.EXITED:
             exit_ = FunctionExit(end=FunctionEnd.STOPPED)
-        return FunctionResult(exit=exit_, stopped=self._stopped)
+        return FunctionResult(exit=exit_, stopped=stopped)
 
     def stop(self, *, kill: bool) -> None:
         """Let it go on to its end, or (`kill`) end it at once. One that has not begun will not."""

@@ -8,6 +8,7 @@ ends with it. What came of the call is written to a file. Errors have the names 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import logging
 import os
@@ -94,7 +95,7 @@ def _called(request: dict[str, Any]) -> dict[str, Any]:
     """What came of the call: `returned`, its answer as JSON text, or `errorType`, `errorMessage` and `trace`."""
     context = Context(request, time.monotonic() + request["timeout_seconds"])
     try:
-        returned = _handler(request["handler"])(request["event"], context)
+        returned = _handler(request["handler"], request["file"])(request["event"], context)
         return {"returned": _json_text(returned)}
     except Refused as error:
         return {"errorType": error.kind, "errorMessage": str(error), "trace": ""}
@@ -110,10 +111,10 @@ def _own_part(error: BaseException) -> Any:
     return error.__traceback__ and error.__traceback__.tb_next
 
 
-def _handler(name: str) -> Callable[[Any, Context], Any]:
+def _handler(name: str, file: str | None) -> Callable[[Any, Context], Any]:
     module_name, _, function_name = name.rpartition(".")
     try:
-        module = importlib.import_module(module_name.replace("/", "."))
+        module = _loaded(module_name, file) if file else importlib.import_module(module_name.replace("/", "."))
     except ImportError as error:
         raise Refused("Runtime.ImportModuleError", f"Unable to import module '{module_name}': {error}") from None
     except SyntaxError as error:
@@ -122,6 +123,17 @@ def _handler(name: str) -> Callable[[Any, Context], Any]:
         raise Refused("Runtime.HandlerNotFound", f"Handler '{function_name}' missing on module '{module_name}'")
     handler: Callable[[Any, Context], Any] = getattr(module, function_name)
     return handler
+
+
+def _loaded(name: str, file: str) -> Any:
+    """The module of a file, whatever its name: one that is taken, or has a dot, is not the module's."""
+    own_name = f"lambda_{name.replace('.', '_')}" if "." in name or name in sys.modules else name
+    spec = importlib.util.spec_from_file_location(own_name, file)
+    assert spec  # noqa: S101 - the file ends with .py
+    assert spec.loader  # noqa: S101
+    module = sys.modules[own_name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _json_text(answer: Any) -> str:

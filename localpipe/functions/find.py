@@ -7,7 +7,8 @@ import io
 import zipfile
 from typing import TYPE_CHECKING
 
-from localpipe.core.functions import function_name, unqualified
+from localpipe.core.functions import FUNCTION_NAME, function_name, unqualified
+from localpipe.functions.names import defines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +42,8 @@ def usable_handler(function: CapturedFunction) -> str:
 
     A script that only told a function's code has not told its handler: it is the only one of the usual names.
     """
+    if not FUNCTION_NAME.fullmatch(function.name):
+        raise ValueError("the name of a Lambda function has up to 64 letters, digits, '-' and '_'")
     if function.image:
         raise ValueError(f"it is made of a container image ({function.image})")
     if function.runtime and not function.runtime.startswith("python"):
@@ -53,9 +56,13 @@ def usable_handler(function: CapturedFunction) -> str:
 
 
 def _checked_handler(handler: str, archive: zipfile.ZipFile) -> str:
-    module = handler.rpartition(".")[0].replace(".", "/")
-    if not module or not {f"{module}.py", f"{module}/__init__.py"} & set(archive.namelist()):
+    module, _, function = handler.rpartition(".")
+    module = module.replace(".", "/")
+    found = {f"{module}.py", f"{module}/__init__.py"} & set(archive.namelist())
+    if not module or not found:
         raise ValueError(f"its handler is {handler!r}, and its code has no {module or handler}.py")
+    if not any(defines(archive.read(name), function) for name in found):
+        raise ValueError(f"its handler is {handler!r}, and {min(found)} has no {function}")
     return handler
 
 

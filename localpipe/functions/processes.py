@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import uuid
 from contextlib import suppress
 from pathlib import Path
@@ -55,6 +56,7 @@ class FunctionProcesses:
         request = {
             "handler": function.handler,
             "directory": str(function.directory),
+            "file": str(function.file) if function.file else None,
             "event": call.event,
             "arn": call.arn,
             "request_id": str(uuid.uuid4()),
@@ -77,10 +79,16 @@ class FunctionProcesses:
 
 
 class FunctionProcess:
-    """A function that is being called. One thread waits, any may kill."""
+    """A function that is being called. One thread waits, any may kill.
+
+    What it has started does not outlive it. Mutable: `_over` says that its process is reaped, so that the id of its group
+    may be another's; `_lock` guards it.
+    """
 
     def __init__(self, process: subprocess.Popen[bytes], timeout_seconds: float, answer_file: Path) -> None:
         self._process, self._timeout_seconds, self._answer_file = process, timeout_seconds, answer_file
+        self._lock = threading.Lock()
+        self._over = False
 
     def ask(self, request: Mapping[str, object]) -> None:
         """Say what to call. Standard input stays open: the process ends when it is closed, and so with us."""
@@ -91,20 +99,40 @@ class FunctionProcess:
 
     def wait(self) -> FunctionExit:
         """Block until the function has ended; at its time limit it is ended."""
+        timed_out = threading.Event()
+        limit = threading.Timer(self._timeout_seconds, self._end_late, [timed_out])
+        limit.daemon = True
+        limit.start()
         try:
-            status = self._process.wait(self._timeout_seconds)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            self._process.wait()
+            os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        finally:
+            limit.cancel()
+            status = self._reap()
+            self._close()
+        if timed_out.is_set():
             text = f"its limit is {self._timeout_seconds:g} s (Timeout of the function, at most 600 s in a pipeline)."
             return FunctionExit(end=FunctionEnd.TIMED_OUT, text=text)
-        finally:
-            self._close()
         return self._exit(status)
 
     def kill(self) -> None:
         """End it, and all that it has started, at once."""
-        if self._process.poll() is None:
+        with self._lock:
+            self._kill_group()
+
+    def _end_late(self, timed_out: threading.Event) -> None:
+        timed_out.set()
+        self.kill()
+
+    def _reap(self) -> int:
+        """End what it has left running and return its exit status."""
+        with self._lock:
+            self._kill_group()
+            status = self._process.wait()
+            self._over = True
+        return status
+
+    def _kill_group(self) -> None:
+        if not self._over:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 

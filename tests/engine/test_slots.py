@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from localpipe.core.room import Room, Size
-from localpipe.engine.claims import Claim, first_in_line, parse_claim
+from localpipe.engine.claims import Claim, parse_claim
 from localpipe.engine.slots import Slots
 from localpipe.errors import HomeUnusable
 
@@ -108,17 +108,17 @@ def test_whoever_has_to_wait_is_told_what_for_and_who_has_it(slots: MakeSlots) -
     one, other = slots(2), slots(2, OTHER)
     assert [one.ask().lacking, other.ask().lacking] == ["", ""]
     assert one.ask().lacking == (
-        f"waits for room: 2 of 2 job slots are taken (jobs run: 1 by this execution, 1 by execution {OTHER})"
+        f"waits for room: wants 1 job slot; 2 of 2 are taken (jobs run: 1 by this execution, 1 by execution {OTHER})"
     )
 
 
 @pytest.mark.parametrize(
     ("room", "size", "lacking"),
     [
-        ({"cpus": 4}, Size(cpus=4), "2 of 4 processors are taken"),
-        ({"cpus": 4}, Size(cpus=96), "2 of 4 processors are taken"),
-        ({"memory_bytes": 4 * GIB}, Size(memory_bytes=3 * GIB), "2 of 4 GiB of memory are taken"),
-        ({"gpus": 1}, Size(gpus=8), "1 of 1 GPUs are taken"),
+        ({"cpus": 4}, Size(cpus=4), "wants 4 processors; 2 of 4 are taken"),
+        ({"cpus": 4}, Size(cpus=96), "wants 4 processors; 2 of 4 are taken"),
+        ({"memory_bytes": 4 * GIB}, Size(memory_bytes=3 * GIB), "wants 3 GiB of memory; 2 of 4 are taken"),
+        ({"gpus": 1}, Size(gpus=8), "wants 1 GPU; 1 of 1 are taken"),
         ({"cpus": 4, "memory_bytes": 4 * GIB, "gpus": 2}, Size(cpus=2, memory_bytes=2 * GIB, gpus=1), ""),
         ({"gpus": 1}, Size(cpus=96), ""),
         ({}, Size(cpus=96, memory_bytes=400 * GIB, gpus=8), ""),
@@ -148,11 +148,67 @@ def test_small_jobs_do_not_pass_a_large_one_that_waits(slots: MakeSlots) -> None
     running = four.ask(Size(cpus=2))
     large = other.ask(Size(cpus=4))
     small = four.ask(Size(cpus=1))
-    assert small.lacking == "waits for room: others wait before it (jobs run: 1 by this execution)"
+    assert small.lacking == (
+        f"waits for room: execution {OTHER} waits before it, for processors (jobs run: 1 by this execution)"
+    )
     four.give_back(running)
     assert large.wait()
     other.give_back(large)
     assert small.wait()
+
+
+def test_a_job_that_wants_nothing_of_what_is_short_passes_one_of_its_own_execution(slots: MakeSlots) -> None:
+    several = slots(8, cpus=8, gpus=2)
+    running = several.ask(Size(gpus=1))
+    lacking = [several.ask(Size(gpus=size)).lacking for size in (2, 1)]
+    assert lacking == [
+        "waits for room: wants 2 GPUs; 1 of 2 are taken (jobs run: 1 by this execution)",
+        "waits for room: another job of this execution waits before it, for GPUs (jobs run: 1 by this execution)",
+    ]
+    passing = several.ask(Size(cpus=1))
+    assert passing.served
+    for ticket in (running, passing):
+        several.give_back(ticket)
+
+
+def test_a_stricter_setting_holds_up_its_own_execution_alone(slots: MakeSlots) -> None:
+    strict, other = slots(1), slots(3, OTHER)
+    running = other.ask()
+    waits = strict.ask()
+    assert not waits.served
+    more = [other.ask() for _ in range(2)]
+    assert [ticket.served for ticket in more] == [True, True]
+    for ticket in (running, *more):
+        other.give_back(ticket)
+    assert waits.wait()
+    strict.give_back(waits)
+
+
+def without_descriptors(scenario: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, str(Path(__file__).with_name("without_descriptors.py")), scenario, str(directory)]
+    return subprocess.run(program, capture_output=True, text=True, timeout=30, check=True)
+
+
+def test_a_ticket_that_cannot_be_posted_does_not_stay_in_line(tmp_path: Path) -> None:
+    ended = without_descriptors("ask", tmp_path / "slots")
+    lines = [f"{count} 0 2 Too many\nTrue\n" for count in range(3)]
+    assert (ended.stdout, ended.stderr) == ("".join(lines), "")
+
+
+def test_a_look_at_the_board_that_breaks_off_leaves_nothing_open(tmp_path: Path) -> None:
+    assert without_descriptors("look", tmp_path / "slots").stdout == "0 Too many open files\n"
+
+
+def test_who_gives_room_back_has_no_trouble_with_those_who_wait(
+    slots: MakeSlots, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = slots(1)
+    running, waiting = one.ask(), one.ask()
+    (tmp_path / "loop").symlink_to("lock")
+    (tmp_path / "loop").replace(tmp_path / "slots" / "lock")  # which nobody can open now: it leads to itself
+    one.give_back(running)
+    assert waiting.wait()
+    assert "the room of this machine is not shared any more: " in caplog.text
 
 
 def test_the_execution_with_fewer_jobs_gets_the_next_place(slots: MakeSlots) -> None:
@@ -173,7 +229,7 @@ def test_a_place_taken_in_another_process_is_waited_for(
     other = elsewhere(OTHER)
     assert [said(other), said(other)] == ["asked", "has it"]
     ticket = slots(1).ask()
-    assert ticket.lacking == f"waits for room: 1 of 1 job slots are taken (jobs run: 1 by execution {OTHER})"
+    assert ticket.lacking == f"waits for room: wants 1 job slot; 1 of 1 are taken (jobs run: 1 by execution {OTHER})"
     go_on(other)
     assert ticket.wait()
 
@@ -224,25 +280,7 @@ def test_a_directory_of_somebody_else_is_named_with_a_remedy(tmp_path: Path) -> 
 
 def test_the_name_of_a_claim_says_all_of_it() -> None:
     size = Size(jobs=1, cpus=2.5, memory_bytes=3 * GIB, gpus=1)
-    claim = Claim(number=7, held=True, execution_id=ONE, size=size)
-    assert claim.name == "7.held.aaaaaaaaaaaa.1.2500.3072.1"
+    claim = Claim(number=7, held=True, execution_id=ONE, size=size, room=Room(jobs=8, cpus=0.5, gpus=2))
+    assert claim.name == "7.held.aaaaaaaaaaaa.1.2500.3072.1.8.500.-.2"
     assert parse_claim(claim.name) == claim
-    assert [parse_claim(name) for name in ("lock", "7.held", "x.held.a.1.1.1.1")] == [None, None, None]
-
-
-@pytest.mark.parametrize(
-    ("claims", "number"),
-    [
-        ("", None),
-        ("1ha", None),
-        ("1wa", 1),
-        ("1wa 2wb", 1),
-        ("1ha 2wa 3wb", 3),
-        ("1ha 2hb 3hb 4wb 5wa", 5),
-        ("1ha 2hb 3wb 4wa", 3),
-    ],
-)
-def test_whose_turn_it_is(claims: str, number: int | None) -> None:
-    line = [Claim(number=int(text[0]), held=text[1] == "h", execution_id=text[2], size=Size()) for text in claims.split()]
-    first = first_in_line(line)
-    assert (first.number if first else None) == number
+    assert [parse_claim(name) for name in ("lock", "7.held", "x.held.a.1.1.1.1.1.1.1.1")] == [None, None, None]

@@ -14,6 +14,7 @@ from localpipe.core.functions import (
 )
 from localpipe.functions.find import find_function, usable_handler
 from localpipe.functions.keep import unpacked
+from localpipe.functions.names import defines
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:notify"
 Zipped = Callable[[dict[str, str]], bytes]
@@ -90,6 +91,44 @@ def test_a_function_of_a_script_is_unpacked_with_all_that_it_was_made_with(zippe
     assert Function.from_json(function.to_json()) == function
 
 
+@pytest.mark.parametrize("name", ["../../escaped", "/escaped", "..", "", "a/b", "n" * 65])
+def test_the_code_of_a_function_stays_in_its_place_whatever_its_name(zipped: Zipped, tmp_path: Path, name: str) -> None:
+    archive = zipped({"notify.py": "def handler(e, c): pass"})
+    captured = CapturedFunction(name=name, archive=archive, handler="notify.handler")
+    with pytest.raises(ValueError, match="the name of a Lambda function has up to 64 letters"):
+        unpacked(captured, tmp_path / "a" / "b", Path("/python"))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("def handler(event, context): pass", True),
+        ("async def handler(event, context): pass", True),
+        ("class handler: pass", True),
+        ("handler = print", True),
+        ("first, handler = 1, print", True),
+        ("handler: object = print", True),
+        ("from company import run as handler", True),
+        ("import handler.more", True),
+        ("try:\n    import x\nexcept ImportError:\n    def handler(event, context): pass", True),
+        ("def make():\n    global handler\n    handler = print\nmake()", True),
+        ("from company import *", True),
+        ("def __getattr__(name): return print", True),
+        ("globals()['handler'] = print", True),
+        ("exec('handler = print')", True),
+        ("not Python at all", True),
+        ("", False),
+        ("def handle(event, context): pass", False),
+        ("class Notifier:\n    def handler(self): pass", False),
+        ("def make():\n    handler = print", False),
+        ("print(handler)", False),
+    ],
+)
+def test_a_text_tells_what_a_module_defines_or_leaves_it_open(code: str, told: bool) -> None:  # noqa: FBT001
+    assert defines(code.encode(), "handler") is told
+
+
 def test_a_function_of_the_settings_stays_where_it_is(tmp_path: Path) -> None:
     function = unpacked(named("a.b"), tmp_path, Path("/python"))
     assert (function.directory, function.python) == (Path("/code"), Path("/python"))
@@ -105,6 +144,8 @@ def test_a_script_that_tells_its_code_alone_has_the_only_usual_handler(zipped: Z
     ("files", "changes", "reason"),
     [
         ({"a.py": ""}, {"handler": "b.handler"}, "its handler is 'b.handler', and its code has no b.py"),
+        ({"a.py": "x = 1"}, {"handler": "a.handler"}, "its handler is 'a.handler', and a.py has no handler"),
+        ({"a.py": ""}, {"name": "../../out"}, "the name of a Lambda function has up to 64 letters, digits, '-' and '_'"),
         ({"a.py": ""}, {"handler": "handler"}, "its handler is 'handler', and its code has no handler.py"),
         (
             {"index.js": ""},
@@ -124,7 +165,7 @@ def test_a_function_that_cannot_be_called_here_says_why(
     zipped: Zipped, files: dict[str, str], changes: dict[str, str], reason: str
 ) -> None:
     with pytest.raises(ValueError) as refused:  # noqa: PT011 - the text is compared below
-        usable_handler(CapturedFunction(name="n", archive=zipped(files), **changes))
+        usable_handler(CapturedFunction(**{"name": "n", "archive": zipped(files), **changes}))
     assert str(refused.value).startswith(reason)
 
 
@@ -134,6 +175,7 @@ def test_code_that_is_no_archive_is_refused() -> None:
 
 
 def test_a_handler_may_lie_in_a_package(zipped: Zipped) -> None:
-    archive = zipped({"company/__init__.py": "", "company/notify.py": ""})
+    code = "def handler(event, context): pass"
+    archive = zipped({"company/__init__.py": code, "company/notify.py": code})
     for handler in ("company.notify.handler", "company/notify.handler", "company.handler"):
         assert usable_handler(CapturedFunction(name="n", archive=archive, handler=handler)) == handler

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from support import has_ended, until
 
 from localpipe.core.functions import FunctionEnd, FunctionExit
 from localpipe.core.work import CallFunction
@@ -159,7 +159,19 @@ def test_a_function_is_ended_at_its_limit_with_all_that_it_has_started(call: Cal
     exit_ = call(code, {}, timeout_seconds=0.5)
     assert exit_.end is FunctionEnd.TIMED_OUT
     assert exit_.text == "its limit is 0.5 s (Timeout of the function, at most 600 s in a pipeline)."
-    assert is_gone(int(call.log))
+    until(lambda: has_ended(int(call.log)), "the end of what it started")
+
+
+@pytest.mark.parametrize("ends", ["return 1", "os._exit(3)"])
+def test_what_a_function_has_started_does_not_outlive_it(call: Called, ends: str) -> None:
+    code = f"""
+        import os, subprocess
+        def handler(event, context):
+            print(subprocess.Popen(["/bin/sleep", "60"]).pid, flush=True)
+            {ends}
+        """
+    call(code)
+    until(lambda: has_ended(int(call.log)), "the end of what it started")
 
 
 def test_a_kill_ends_it(call: Called) -> None:
@@ -198,6 +210,7 @@ def test_a_function_ends_with_who_called_it(tmp_path: Path) -> None:
     request = {
         "handler": "slow.handler",
         "directory": str(tmp_path),
+        "file": None,
         "event": {},
         "arn": "arn",
         "request_id": "id",
@@ -228,16 +241,3 @@ def test_a_function_ends_with_who_called_it(tmp_path: Path) -> None:
 
 def test_the_bootstrap_is_written_for_older_pythons() -> None:
     ast.parse(BOOTSTRAP.read_text(), feature_version=(3, 8))
-
-
-def is_gone(pid: int) -> bool:
-    """Whether a process that is no child of ours has ended: it may be a zombie for a moment."""
-    for _ in range(100):
-        try:
-            os.kill(pid, 0)
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z"):
-                return True
-        except (ProcessLookupError, FileNotFoundError):
-            return True
-        threading.Event().wait(0.02)
-    return False

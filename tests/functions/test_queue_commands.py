@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from called import KEY
+from support import until
 
 from localpipe.core.functions import QueueCommand
 from localpipe.functions.queue_commands import QueueCommands
@@ -24,10 +24,7 @@ def delivered(tmp_path: Path, commands: dict[str, str], queue: str = QUEUE, dire
 
 
 def becomes(log: Path, wanted: Callable[[str], bool]) -> str:
-    for _ in range(500):
-        if log.exists() and wanted(log.read_text()):
-            break
-        time.sleep(0.01)
+    until(lambda: log.exists() and wanted(log.read_text()), f"what is wanted of {log}")
     return log.read_text()
 
 
