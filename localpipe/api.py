@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from localpipe.authoring import Asked, load_target
-from localpipe.authoring.names import pipeline_name
-from localpipe.core.faults import parse_fault
-from localpipe.service.attempts import objects_of
+from localpipe.authoring import Asked
+from localpipe.authoring.preparing import author, prepare
+from localpipe.service.artifacts import objects_of
 from localpipe.service.callbacks import (
     send_pipeline_execution_step_failure,
     send_pipeline_execution_step_success,
@@ -20,11 +18,9 @@ from localpipe.service.callbacks import (
 )
 from localpipe.service.executions import describe_pipeline_execution, drive, start_pipeline_execution
 from localpipe.service.fidelity import fidelity, inexact
-from localpipe.service.history import past_executions
 from localpipe.service.host_logs import whole_text
-from localpipe.service.local_files import with_local_files
-from localpipe.service.parts import WHOLE, Part, asked_part
-from localpipe.service.preflight import make_images, preflight
+from localpipe.service.parts import WHOLE, Part
+from localpipe.service.preflight import make_images
 from localpipe.service.views import shown_status, started_steps
 from localpipe.service.wiring import Home
 from localpipe.settings import load_settings
@@ -35,7 +31,7 @@ if TYPE_CHECKING:
     from localpipe.authoring.target import SdkPipeline
     from localpipe.core import JSON
     from localpipe.scheduling.events import Recorded
-    from localpipe.scheduling.state import StepExecution
+    from localpipe.scheduling.history import StepExecution
     from localpipe.service.executions import PipelineExecution
     from localpipe.service.fidelity import Finding
     from localpipe.service.preflight import Preflight
@@ -202,32 +198,8 @@ def _prepare(  # noqa: PLR0917 - the options of run, handed on
     part: Part,
     faults: Sequence[str],
 ) -> tuple[Home, Preflight]:
-    """What is to run, and the home to run it in."""
-    python = home.settings.python
-    authored = load_target(
-        target,
-        store=home.store,
-        identity=home.settings.identity,
-        environ={**os.environ, **(env or {})},
-        python=str(python) if python else None,
-        asked=asked,
-        history=partial(past_executions, home),
-    )
-    given = {**authored.parameters, **(parameters or {})}
-    name = pipeline_name(name) if name else authored.pipeline_name
-    local = with_local_files(home, authored.definition, given, asked_part(part, authored.selection), authored.directory)
-    ready = preflight(
-        local.home,
-        local.definition,
-        name,
-        local.parameters,
-        (*authored.notes, *local.notes),
-        max_parallel=authored.max_parallel,
-        captured=authored.functions,
-        part=local.part,
-        faults=tuple(map(parse_fault, faults)),
-    )
-    return local.home, ready
+    authored = author(home, target, asked, {**os.environ, **(env or {})})
+    return prepare(home, authored, parameters or {}, name=name, part=part, faults=faults)
 
 
 def _ended(execution: PipelineExecution) -> Execution:

@@ -17,6 +17,17 @@ if TYPE_CHECKING:
     from localpipe.steps.base import StepType
 
 _LONGEST = 200
+_OWN_ARGUMENTS: Mapping[str, Sequence[tuple[str, str]]] = {
+    "Lambda": (("Arguments", "All of them are the event of the function."),),
+    "Callback": (("Arguments", "All of them are the `arguments` of the message."),),
+    "Condition": (
+        ("Arguments.Conditions", "All must hold."),
+        ("Arguments.IfSteps", "The steps that run if they do."),
+        ("Arguments.ElseSteps", "The steps that run if they do not."),
+    ),
+    "Fail": (("Arguments.ErrorMessage", "The reason of the step and of the execution."),),
+}
+"""What is in the arguments of the types that call no operation, and what it is for; each is as on the service."""
 STATES = ("holds", "differs", "refused", "not localpipe's")
 
 
@@ -44,8 +55,13 @@ def summary(table: ModuleType, rows: ModuleType) -> Iterator[tuple[str, ...]]:
 def arguments(kind: StepType, model: JSON, tables: Mapping[str, Sequence[Unsupported]]) -> Iterator[tuple[str, str, str]]:
     """Yield every member of a step type's request below which there is no other, what becomes of it, and why.
 
-    `tables`: what is refused, by the shape of the request. Members that one rule covers whole are one row.
+    `tables`: what is refused, by the shape of the request. Members that one rule covers whole are one row. Of a type without
+    a request the members of the step are told.
     """
+    if not kind.request_shape:
+        yield from ((rule.member, rule.verdict.value.lower(), rule.told) for rule in kind.fidelity)
+        yield from ((member, "exact", what) for member, what in _OWN_ARGUMENTS[kind.type])
+        return
     shape = str(kind.request_shape)
     refused = {row.member: row for row in tables.get(shape, ())}
     told: set[str] = set()

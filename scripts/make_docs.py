@@ -26,7 +26,9 @@ from localpipe.images import catalogue
 from localpipe.images.families import dotted
 from localpipe.jobs import unsupported
 from localpipe.scheduling import events
-from localpipe.scheduling.state import ExecutionStatus, StepStatus, transitions_mermaid
+from localpipe.scheduling.history import StepStatus
+from localpipe.scheduling.state import ExecutionStatus
+from localpipe.scheduling.transitions import transitions_mermaid
 from localpipe.service.service_model import service_model
 from localpipe.settings import ENVIRONMENT_PREFIX, FILE_NAME, OPTIONS, TABLES
 from localpipe.steps import STEP_TYPES
@@ -507,7 +509,7 @@ def coverage() -> str:
     lines = [
         "# Coverage",
         "",
-        "How far localpipe goes with what the service does. First every statement of sections 1 to 8, 10 and 11 of the",
+        "How far localpipe goes with what the service does. First every statement of sections 1 to 8, 9.3, 10 and 11 of the",
         "[rules of the service](../rules/service.md), numbered by section and place: how it is known, whether it holds",
         "here, and the tests that show it. Then [every member of the request](#arguments) of each step type. What a",
         "container sees is in [the container contract](contract.md). `tests/coverage_rules` proves that no statement is",
@@ -524,7 +526,7 @@ def coverage() -> str:
     for title, headings, rows in written.statements(rules, rows_of):
         lines += ["", f"## {title}", "", *table(headings, rows)]
     lines += ["", "## Arguments", "", "Alone or with all below it; more in [fidelity](fidelity.md)."]
-    for kind in (kind for kind in STEP_TYPES if kind.request_shape):
+    for kind in STEP_TYPES:
         cells = (
             (f"`{member}`", verdict, why) for member, verdict, why in written.arguments(kind, service_model(), JOB_SHAPES)
         )

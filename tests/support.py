@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from localpipe.core.room import Room
 from localpipe.engine.slots import Slots
 
 if TYPE_CHECKING:
     from localpipe.core import JSON
+
+Found = TypeVar("Found")
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 ROLE = "arn:aws:iam::111122223333:role/test"
@@ -64,3 +68,21 @@ def pipeline(*steps: JSON, parameters: tuple[JSON, ...] = ()) -> JSON:
 def places(count: int) -> Slots:
     """So many places for jobs, shared with nobody."""
     return Slots(Room(jobs=count), Path(os.environ["XDG_RUNTIME_DIR"]) / uuid.uuid4().hex, "e" * 12)
+
+
+def until(wanted: Callable[[], Found], what: str, *, seconds: float = 20) -> Found:
+    """What it gives, as soon as that is true; `what` is what has not come to be when the time is up."""
+    deadline = time.monotonic() + seconds
+    while not (found := wanted()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {seconds:g} s, but {found!r}")
+        time.sleep(0.02)
+    return found
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a process is no more, or is a zombie: one that is no child of ours may be that for a moment."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
+    except (FileNotFoundError, ProcessLookupError):
+        return True

@@ -6,6 +6,7 @@ import json
 import re
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from localpipe.caching.signature import digest_of, members_of
@@ -13,12 +14,14 @@ from localpipe.core.names import S3Uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from collections.abc import Set as AbstractSet
 
     from localpipe.core import JSON
     from localpipe.core.signature import Signature
     from localpipe.core.work import ResolvedStep
 
 _PROPERTY_FILES = "PropertyFiles"
+_CODE = "Code"
 _IMAGES = frozenset({"ImageUri", "TrainingImage", "Image"})
 _MODEL = "ModelName"
 _JOB_NAMES = frozenset({"sagemaker_job_name"})
@@ -30,38 +33,70 @@ CONTENT = "content:"
 _URI = re.compile(r"s3://[A-Za-z0-9][^\s\"'\\,;<>|(){}\[\]]*")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Behind:
-    """What lies behind names. `objects`: a digest of all under a prefix, by relative key; None where nothing lies.
+class NameOf(Enum):
+    """What a name in a step is the name of, and what is to be found behind it; None: nothing."""
 
-    `manifest`: a digest of a manifest and of all objects that it names, None where there is none.
-    `image`: what tells a local image from others of its name. `model`: its containers, None for one that is not known.
-    """
+    OBJECTS = auto()
+    """A digest of all objects under a prefix, by relative key."""
+    MANIFEST = auto()
+    """A digest of a manifest and of all objects that it names."""
+    IMAGE = auto()
+    """What tells a local image from others of its name."""
+    MODEL = auto()
+    """The containers of a model."""
+    FUNCTION = auto()
+    """A digest of a Lambda function's code."""
 
-    objects: Callable[[S3Uri], str | None]
-    manifest: Callable[[S3Uri], str | None]
-    image: Callable[[str], str]
-    model: Callable[[str], JSON]
+
+@dataclass(frozen=True)
+class Name:
+    """One name: an S3 URI, an image URI, a model's name or a function's ARN."""
+
+    of: NameOf
+    text: str
 
 
-def content_values(step: ResolvedStep, signature: Signature, behind: Behind) -> dict[str, JSON]:
+def names_behind(step: ResolvedStep, signature: Signature, found: Mapping[Name, JSON]) -> AbstractSet[Name]:
+    """The names that `content_values` needs besides those in `found`: what lies behind one may name others."""
+    if signature.function:
+        return {_function(step, signature)} - found.keys()
+    wanted: set[Name] = set()
+
+    def look(name: Name) -> JSON:
+        if name not in found:
+            wanted.add(name)
+        return found.get(name)
+
+    _Substitution(signature, look).of(step.arguments, "Arguments")
+    return wanted
+
+
+def content_values(step: ResolvedStep, signature: Signature, found: Mapping[Name, JSON]) -> dict[str, JSON]:
     """Member → value, without what says only where, and with contents in place of names.
 
-    An S3 URI under which nothing lies stays as it is, as does a whole bucket: a step that is told of one may write there.
+    An S3 URI under which nothing lies stays as it is, as does a whole bucket: a step that is told of one may write there. So
+    do all that a function is called with.
     """
+    if signature.function:
+        code = found[_function(step, signature)]
+        return {**members_of(step, signature.members), **({_CODE: f"{CONTENT}{code}"} if code else {})}
     members = (*signature.members, *signature.also)
-    arguments = _Substitution(signature, behind).of(step.arguments, "Arguments")
+    arguments = _Substitution(signature, found.__getitem__).of(step.arguments, "Arguments")
     values = members_of(replace(step, arguments=arguments), members)
     files = [asdict(file) for file in step.property_files]
     return {**values, **({_PROPERTY_FILES: files} if files else {})}
 
 
+def _function(step: ResolvedStep, signature: Signature) -> Name:
+    return Name(NameOf.FUNCTION, step.fields[signature.function])
+
+
 @dataclass(frozen=True)
 class _Substitution:
-    """`of` replaces what a value holds; `path` is where it stands, as `Signature` writes it."""
+    """`of` replaces what a value holds by what `behind` tells; `path` is where it stands, as `Signature` writes it."""
 
     signature: Signature
-    behind: Behind
+    behind: Callable[[Name], JSON]
 
     def of(self, value: JSON, path: str) -> JSON:
         if not self._counts(path):
@@ -78,8 +113,7 @@ class _Substitution:
             key: self._named(key, each, place) for key, (each, place) in inner.items() if place not in self.signature.places
         }
         if value.get(_DATA_TYPE) in _MANIFESTS and _URI.match(str(value.get(_DATA_URI))):
-            digest = self.behind.manifest(S3Uri.parse(value[_DATA_URI]))
-            found[_DATA_URI] = f"{CONTENT}{digest}" if digest else value[_DATA_URI]
+            found[_DATA_URI] = self._content(NameOf.MANIFEST, value[_DATA_URI])
         return found
 
     def _counts(self, path: str) -> bool:
@@ -91,19 +125,21 @@ class _Substitution:
 
     def _named(self, name: str, value: JSON, path: str) -> JSON:
         if name in _IMAGES and isinstance(value, str):
-            return self.behind.image(value)
+            return self.behind(Name(NameOf.IMAGE, value))
         if name == _MODEL and isinstance(value, str):
-            containers = self.behind.model(value)
+            containers = self.behind(Name(NameOf.MODEL, value))
             return value if containers is None else digest_of(self.of(containers, path))
         return self.of(value, path)
 
     def _text(self, text: str) -> str:
-        return _URI.sub(lambda found: self._behind(found[0]), text)
+        return _URI.sub(lambda found: self._objects(found[0]), text)
 
-    def _behind(self, text: str) -> str:
-        uri = S3Uri.parse(text)
-        digest = self.behind.objects(uri) if uri.key else None
-        return f"{CONTENT}{digest}" if digest else text
+    def _objects(self, uri: str) -> str:
+        return self._content(NameOf.OBJECTS, uri) if S3Uri.parse(uri).key else uri
+
+    def _content(self, of: NameOf, uri: str) -> str:
+        digest = self.behind(Name(of, uri))
+        return f"{CONTENT}{digest}" if digest else uri
 
 
 def named_in_manifest(text: str) -> tuple[S3Uri, ...]:

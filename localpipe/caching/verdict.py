@@ -33,7 +33,7 @@ class CacheMode(str, Enum):
     __str__ = str.__str__
 
 
-class Verdict(str, Enum):
+class CacheVerdict(str, Enum):
     """What a comparison says of a step."""
 
     HIT = "Hit"
@@ -72,7 +72,7 @@ class Earlier:
 class Judgement:
     """A verdict and what it rests on. `changes`: only of CHANGED."""
 
-    verdict: Verdict
+    verdict: CacheVerdict
     earlier: Earlier | None = None
     changes: tuple[Change, ...] = ()
 
@@ -84,18 +84,18 @@ def judge(compared: Compared, earlier: Earlier | None, cache: CacheConfig | None
     epoch seconds. Follows: service.md section 6.
     """
     if earlier is None:
-        return Judgement(verdict=Verdict.FIRST)
+        return Judgement(verdict=CacheVerdict.FIRST)
     if earlier.key != compared.key:
         differing = changes(earlier.values, compared.values)
-        return Judgement(verdict=Verdict.CHANGED, earlier=earlier, changes=differing)
+        return Judgement(verdict=CacheVerdict.CHANGED, earlier=earlier, changes=differing)
     limit = age_limit(cache)
     if limit is not None and now - earlier.ended_at > limit:
-        return Judgement(verdict=Verdict.EXPIRED, earlier=earlier)
+        return Judgement(verdict=CacheVerdict.EXPIRED, earlier=earlier)
     if earlier.outputs is Outputs.GONE:
-        return Judgement(verdict=Verdict.GONE, earlier=earlier)
+        return Judgement(verdict=CacheVerdict.GONE, earlier=earlier)
     if earlier.outputs is Outputs.OVERWRITTEN and compared.by is Comparison.CONTENT:
-        return Judgement(verdict=Verdict.OVERWRITTEN, earlier=earlier)
-    return Judgement(verdict=Verdict.HIT, earlier=earlier)
+        return Judgement(verdict=CacheVerdict.OVERWRITTEN, earlier=earlier)
+    return Judgement(verdict=CacheVerdict.HIT, earlier=earlier)
 
 
 def age_limit(cache: CacheConfig | None) -> int | None:
@@ -105,7 +105,8 @@ def age_limit(cache: CacheConfig | None) -> int | None:
 
 def decides(mode: CacheMode, signature: Signature) -> Comparison:
     """Which comparison of a step counts, if any does."""
-    return Comparison.CONTENT if mode is CacheMode.CONTENT and signature.has_contents else Comparison.SERVICE
+    by_contents = mode is CacheMode.CONTENT and (signature.has_contents or signature.function)
+    return Comparison.CONTENT if by_contents else Comparison.SERVICE
 
 
 def why_off(by: Comparison, mode: CacheMode, signature: Signature, cache: CacheConfig | None) -> str:
@@ -119,6 +120,6 @@ def why_off(by: Comparison, mode: CacheMode, signature: Signature, cache: CacheC
         return "The step's CacheConfig is not Enabled."
     if by is not decides(mode, signature):
         return "Contents decide in this execution (--cache content)."
-    if by is Comparison.SERVICE and cache is None:
+    if cache is None and (by is Comparison.SERVICE or not signature.has_contents):
         return "The step has no CacheConfig."
     return ""

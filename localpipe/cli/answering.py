@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from localpipe.cli.common import command_line, say
 from localpipe.scheduling.events import MessageSent
+from localpipe.scheduling.history import BUSY
 from localpipe.scheduling.messages import asks_to_stop
-from localpipe.scheduling.state import BUSY
 
 if TYPE_CHECKING:
     from localpipe.scheduling.events import Recorded

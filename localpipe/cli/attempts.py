@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from localpipe.cli.common import print_json, table
-from localpipe.service.retrying import attempt_rows, why_no_other
+from localpipe.service.attempts import attempt_rows, why_no_other
 from localpipe.service.views import shown_status
 
 if TYPE_CHECKING:
     from localpipe.core import JSON
-    from localpipe.scheduling.state import StepExecution
+    from localpipe.scheduling.history import StepExecution
     from localpipe.service.executions import PipelineExecution
 
 

@@ -92,7 +92,7 @@ def shell(execution: str, step: str, host: str | None, home: str | None) -> int:
     A running step is entered; for one that has ended, a new container is made over its working directory. In it,
     `eval "$LOCALPIPE_COMMAND"` does what the step does. EXEC is an ARN, an id or `last`. Ends with the shell's exit status.
     """
-    from localpipe.service.attempts import enter
+    from localpipe.service.shell import enter
 
     found = find_execution(home, execution)
     found.home.check_writable()

@@ -17,6 +17,8 @@ from localpipe.cli.common import EXIT_STATUS, command_line, print_json, say, say
 from localpipe.cli.progress import PlainProgress
 from localpipe.cli.report import report
 from localpipe.errors import HomeUnusable, UsageError
+from localpipe.scheduling.history import BUSY
+from localpipe.scheduling.state import fold
 from localpipe.service.executions import drive, stop_pipeline_execution
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ def drive_in_foreground(
     `known`: facts up to that number are known to the user already. `first`: as of `drive`.
     """
     try:
-        with _progress(known) as progress, _stopping_on_signals(execution):
+        with _progress(execution, known) as progress, _stopping_on_signals(execution):
             say_what_is_waited_for(execution)
             ended = drive(execution, partial(_observe, execution, progress, known), first=first)
     except HomeUnusable as error:
@@ -63,9 +65,9 @@ def _observe(execution: PipelineExecution, progress: PlainProgress | LiveProgres
         say_how_to_answer(execution, fact)
 
 
-def _progress(known: int) -> PlainProgress | LiveProgress:
+def _progress(execution: PipelineExecution, known: int) -> PlainProgress | LiveProgress:
     if _is_plain():
-        return PlainProgress(known)
+        return PlainProgress({name: len(step.retry_policies) for name, step in execution.pipeline.steps.items()}, known)
     from rich.console import Console
 
     from localpipe.cli.live import LiveProgress
@@ -116,12 +118,21 @@ def _stop_when_asked(execution: PipelineExecution, asked: SimpleQueue[_Press | N
     """Stop the execution as often as it is asked for, until a None."""
     while press := asked.get():
         if press is _Press.STOP:
-            grace = f"{execution.home.settings.stop_grace_seconds:g} s"
-            say(f"\nStopping: jobs have {grace} to end. Ctrl-C again kills them, a third time leaves.")
+            say(f"\n{_stopping(execution)} Ctrl-C again ends all at once, a third time leaves.")
         else:
             say("\nKilling. Ctrl-C again leaves.")
         with suppress(UsageError):  # it ended in the meantime
             stop_pipeline_execution(execution.home, execution.name.execution_id, kill=press is _Press.KILL)
+
+
+def _stopping(execution: PipelineExecution) -> str:
+    """That it stops, and what is still done or waited for."""
+    state = fold(execution.home.journal.read(execution.name.execution_id))
+    busy = [step.step for step in state.steps.values() if step.status in BUSY]
+    types = (execution.home.step_types[execution.pipeline.steps[name].type] for name in busy)
+    what = ", ".join(dict.fromkeys(filter(None, (kind.at_a_stop for kind in types))))
+    grace = f"{execution.home.settings.stop_grace_seconds:g} s"
+    return f"Stopping: {what.format(grace=grace)}." if what else "Stopping."
 
 
 def _leave(execution: PipelineExecution) -> None:

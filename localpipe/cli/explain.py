@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING
 
 import click
 
 from localpipe.cli.common import home_option, json_option, print_json, table
 from localpipe.cli.finding import find_execution
-from localpipe.service.explain import CONTENT
 from localpipe.service.explain import explain as explained
+from localpipe.service.explain import short_digests
 
 if TYPE_CHECKING:
     from localpipe.core import JSON
 
 _LONGEST_CELL = 60
 _ABSENT = "-"
-_DIGEST = re.compile(f"{CONTENT}[0-9a-f]+")
-_DIGEST_LENGTH = len(CONTENT) + 12
 
 
 @click.command()
@@ -45,7 +42,7 @@ def _cell(value: JSON) -> str:
     if value is None:
         return _ABSENT
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    text = _DIGEST.sub(lambda found: found[0][:_DIGEST_LENGTH], " ".join(text.split()))
+    text = short_digests(" ".join(text.split()))
     if len(text) <= _LONGEST_CELL:
         return text
     end = (_LONGEST_CELL - 1) // 2

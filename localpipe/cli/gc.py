@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from localpipe.cli.common import existing_home, home_option, say
-from localpipe.service.cleaning import empty_trash, removable_executions, remove_execution, sweep_jobs
+from localpipe.cli.common import command_line, existing_home, home_option, say
+from localpipe.service.cleaning import Swept, empty_trash, removable_executions, remove_execution, sweep_jobs
 
 _MIB = 1 << 20
 
@@ -41,12 +41,15 @@ def gc(days: float, keep: int, *, dry_run: bool, home: str | None) -> None:
     for each in removed:
         made = f"  made {', '.join(each.models)}, kept with what they came from" if each.models else ""
         click.echo(f"{each.execution_id}  {each.pipeline_name}  {each.status}  {each.bytes / _MIB:.1f} MiB{made}")
-    left, silent = (0, ()) if dry_run else sweep_jobs(opened)
-    if left:
-        click.echo(f"removed {left} containers of crashed runs")
-    for sentence in silent:
+    swept = Swept(removed=0, interrupted=(), silent=()) if dry_run else sweep_jobs(opened)
+    if swept.removed:
+        click.echo(f"removed {swept.removed} containers of crashed runs")
+    for sentence in swept.silent:
         say(sentence)
-    if not removed and not left:
+    if not removed and not swept.removed:
         click.echo("Nothing to remove.")
+    for execution_id in swept.interrupted:
+        resume = command_line(opened, "resume", execution_id)
+        say(f"{execution_id} was interrupted: its jobs are kept. To go on with them: {resume}")
     if not dry_run:
         empty_trash(opened)

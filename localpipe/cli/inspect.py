@@ -15,7 +15,7 @@ from localpipe.cli.fidelity import print_fidelity
 from localpipe.cli.finding import find_execution
 from localpipe.core.times import iso_time
 from localpipe.errors import UsageError
-from localpipe.service.attempts import artifacts_of
+from localpipe.service.artifacts import artifacts_of
 from localpipe.service.executions import list_pipeline_executions, refreshed
 from localpipe.service.fidelity import fidelity, fidelity_rows
 from localpipe.service.host_logs import print_new
@@ -25,7 +25,7 @@ from localpipe.service.views import all_steps, remark, reuse_words, shown_status
 if TYPE_CHECKING:
     from localpipe.core import JSON
     from localpipe.scheduling.children import ChildExecution
-    from localpipe.scheduling.state import StepExecution
+    from localpipe.scheduling.history import StepExecution
     from localpipe.service.executions import PipelineExecution
 
 _FOLLOW_SECONDS = 0.2

@@ -14,7 +14,7 @@ from typing_extensions import Self
 
 from localpipe.cli.progress import after
 from localpipe.cli.tail import newest_line
-from localpipe.scheduling.state import BUSY, StepStatus
+from localpipe.scheduling.history import BUSY, StepStatus
 from localpipe.service.views import remark, shown_status, started_steps
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from localpipe.scheduling.events import Recorded
-    from localpipe.scheduling.state import ExecutionState, StepExecution
+    from localpipe.scheduling.history import StepExecution
+    from localpipe.scheduling.state import ExecutionState
 
 _REFRESH_PER_SECOND = 4
 _FRAME_LINES = 5

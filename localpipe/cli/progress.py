@@ -31,11 +31,16 @@ from localpipe.service.own_jobs import job_remark
 from localpipe.service.views import reuse_words
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     from localpipe.scheduling.children import ChildExecution
     from localpipe.scheduling.events import Event, Recorded
     from localpipe.scheduling.state import ExecutionState
+
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_FEWEST_MINUTES = 2
 
 
 def after(state: ExecutionState | None, fact: Recorded) -> ExecutionState:
@@ -46,9 +51,9 @@ def after(state: ExecutionState | None, fact: Recorded) -> ExecutionState:
 class PlainProgress:
     """One line a fact, on standard error. Mutable: the state after the facts seen so far."""
 
-    def __init__(self, known: int = 0) -> None:
-        """`known`: facts up to that number are not told again."""
-        self._known = known
+    def __init__(self, policies: Mapping[str, int], known: int = 0) -> None:
+        """`policies`: how many retry policies each step has. `known`: facts up to that number are not told again."""
+        self._policies, self._known = policies, known
         self._state: ExecutionState | None = None
 
     def __enter__(self) -> Self:
@@ -63,8 +68,10 @@ class PlainProgress:
         step = self._state.steps.get(getattr(fact.event, "step", ""))
         if isinstance(fact.event, ChildStarted | ChildEnded):
             line = _job_line(fact.event, step.last.children[fact.event.child]) if step and step.last else ""
+        elif isinstance(fact.event, RetryScheduled):
+            line = _retry_line(fact.event, fact.event.at - fact.at, self._policies.get(fact.event.step, 0))
         else:
-            line = _line(fact.event, fact.at, fact.at - step.last.started_at if step and step.last else 0.0)
+            line = _line(fact.event, fact.at - step.last.started_at if step and step.last else 0.0)
         if line and (fact.seq > self._known or isinstance(fact.event, ExecutionStarted)):
             say(f"{time.strftime('%H:%M:%S', time.localtime(fact.at))}  {line}")
 
@@ -75,7 +82,25 @@ def _job_line(event: ChildStarted | ChildEnded, job: ChildExecution) -> str:
     return f"{event.step}: job {event.child} {told}  {job_remark(job)}".rstrip()
 
 
-def _line(event: Event, at: float, elapsed: float) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind of fact
+def _retry_line(event: RetryScheduled, wait_seconds: float, policies: int) -> str:
+    """When the next attempt follows, and by which policy: one of the `policies` of the step, or that of the service."""
+    by = "its retry policy" if event.policy < policies else "the service's default retry policy"
+    return f"{event.step}: attempt {event.attempt + 1} follows in {duration_words(max(0.0, wait_seconds))} by {by}"
+
+
+def duration_words(seconds: float) -> str:
+    """A duration in its two largest units, rounded: `1.5 s`, `2 h 46 min`, `28 d`."""
+    if seconds < _MINUTE * _FEWEST_MINUTES:
+        return f"{seconds:.4g} s"
+    unit = 1 if seconds < _HOUR else _MINUTE if seconds < _DAY else _HOUR
+    left, parts = round(seconds / unit) * unit, []
+    for size, name in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min"), (1, "s")):
+        count, left = divmod(left, size)
+        parts += [f"{count} {name}"] if count else []
+    return " ".join(parts)
+
+
+def _line(event: Event, elapsed: float) -> str:  # noqa: C901, PLR0911, PLR0912 - one line per kind of fact
     match event:
         case ExecutionStarted():
             return f"Pipeline {event.pipeline_name}, execution {event.execution_id}"
@@ -95,9 +120,6 @@ def _line(event: Event, at: float, elapsed: float) -> str:  # noqa: C901, PLR091
             return f"{event.step}: Succeeded, taking {', '.join(event.branches_taken)}"
         case AttemptFailed():
             return f"{event.step}: Failed after {elapsed:.1f} s. {event.reason}".rstrip()
-        case RetryScheduled():
-            wait_seconds = max(0.0, event.at - at)
-            return f"{event.step}: attempt {event.attempt + 1} follows in {wait_seconds:.4g} s by its retry policy"
         case RoomAwaited():
             return f"{event.step}: {event.reason}"
         case StopSignalled():

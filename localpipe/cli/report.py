@@ -9,17 +9,17 @@ import click
 from localpipe.cli.common import command_line, say
 from localpipe.cli.fidelity import fidelity_line
 from localpipe.cli.tail import tail
-from localpipe.scheduling.state import StepStatus
-from localpipe.service.attempts import host_files
-from localpipe.service.own_jobs import summary
-from localpipe.service.retrying import why_no_other
+from localpipe.scheduling.history import StepStatus
+from localpipe.service.artifacts import host_files
+from localpipe.service.attempts import why_no_other
+from localpipe.service.own_jobs import job_trouble, summary
 from localpipe.service.views import reuse_words, started_steps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from localpipe.scheduling.children import ChildExecution
-    from localpipe.scheduling.state import StepExecution
+    from localpipe.scheduling.history import StepExecution
     from localpipe.service.executions import PipelineExecution
 
 _TAIL_LINES = 15
@@ -116,11 +116,16 @@ def _failure(execution: PipelineExecution, step: StepExecution) -> None:
 
 
 def _failed_job(execution: PipelineExecution, step: StepExecution, jobs: Sequence[ChildExecution]) -> None:
-    """Of a step with jobs of its own: why the first one failed that did, and where its log is."""
+    """Of a step with jobs of its own: why the first one failed that did, and where its log is.
+
+    One that printed nothing and did not fail is in trouble for what it should have printed, which is told already.
+    """
     failed = next((job for job in jobs if job.reason), jobs[0])
-    say(f"  its job {failed.child}:          {failed.status.value}. {failed.reason}".rstrip())
+    told, trouble = failed.status.value, job_trouble(failed)
+    say(f"  its job {failed.child}:          {told}{'.' if failed.reason or not trouble else ', but'} {trouble}".rstrip())
     for log_file in failed.log_files:
-        _end_of_log(log_file, "")
+        if failed.reason or tail(log_file, 1):
+            _end_of_log(log_file, "")
         say(f"  whole log:          {log_file}")
     others = command_line(execution.home, "logs", execution.name.execution_id, step.step, "--job", "N")
     say(f"  the other jobs:     {others}")

@@ -6,14 +6,13 @@ import os
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from localpipe.authoring import Asked, load_target
-from localpipe.authoring.names import pipeline_name
+from localpipe.authoring import Asked
+from localpipe.authoring.preparing import author, chosen_name, prepare
 from localpipe.cli.common import (
     EXIT_STATUS,
     home_as_it_is,
@@ -26,14 +25,12 @@ from localpipe.cli.common import (
     say,
 )
 from localpipe.cli.parts import part_from, part_options
-from localpipe.core.faults import FaultKind, parse_fault
+from localpipe.core.faults import FaultKind
 from localpipe.core.functions import function_name
 from localpipe.service.functions import described
 from localpipe.service.graph_views import GRAPH_FORMATS, render_graph
-from localpipe.service.history import past_executions
-from localpipe.service.local_files import with_local_files
-from localpipe.service.parts import asked_part
-from localpipe.service.preflight import Preflight, load_pipeline, make_images, preflight
+from localpipe.service.pipelines import load_pipeline
+from localpipe.service.preflight import Preflight, make_images
 from localpipe.service.views import reuse_words
 from localpipe.settings import CACHE_CHOICES, RUNNER_CHOICES
 
@@ -159,32 +156,14 @@ def check(target: str, *, as_json: bool, **options: Any) -> None:
 def graph(target: str, *, output: str, **options: Any) -> None:
     """Show the steps of TARGET and what waits for what."""
     home, authored = _author(target, options, home_as_it_is if target.endswith(".json") else open_home)
-    pipeline = load_pipeline(home, authored.definition, _name(options, authored))
+    pipeline = load_pipeline(home, authored.definition, chosen_name(authored, options["name"]))
     click.echo(render_graph(pipeline.graph, output))
 
 
 def _prepare(target: str, options: Mapping[str, Any]) -> tuple[Home, Preflight]:
     home, authored = _author(target, options)
-    given = {**authored.parameters, **parameters_from(options["params_file"], options["parameters"])}
-    name = _name(options, authored)
-    part = asked_part(part_from(options), authored.selection)
-    local = with_local_files(home, authored.definition, given, part, authored.directory)
-    return local.home, preflight(
-        local.home,
-        local.definition,
-        name,
-        local.parameters,
-        (*authored.notes, *local.notes),
-        max_parallel=authored.max_parallel,
-        captured=authored.functions,
-        part=local.part,
-        faults=[parse_fault(text) for text in options["faults"]],
-    )
-
-
-def _name(options: Mapping[str, Any], authored: AuthoredDefinition) -> str:
-    """What `--name` says, made to fit as a file's stem is, or the script's or definition's own."""
-    return pipeline_name(options["name"]) if options["name"] else authored.pipeline_name
+    given = parameters_from(options["params_file"], options["parameters"])
+    return prepare(home, authored, given, name=options["name"], part=part_from(options), faults=options["faults"])
 
 
 def _author(
@@ -193,22 +172,13 @@ def _author(
     path = Path(target)
     flags = {name: options.get(name) for name in ("home", "runner", "cache", "max_parallel", "max_trials", "python")}
     home = opens(flags, path.parent)
-    python = home.settings.python
-    authored = load_target(
-        path,
-        store=home.store,
-        identity=home.settings.identity,
-        environ={**os.environ, **pairs(options["env"], "Variable")},
-        python=str(python) if python else None,
-        asked=Asked(
-            pipeline=options["pipeline"],
-            function=options["function"],
-            arguments=pairs(options["arguments"], "Argument"),
-            script_arguments=options["script_arguments"],
-        ),
-        history=partial(past_executions, home),
+    asked = Asked(
+        pipeline=options["pipeline"],
+        function=options["function"],
+        arguments=pairs(options["arguments"], "Argument"),
+        script_arguments=options["script_arguments"],
     )
-    return home, authored
+    return home, author(home, path, asked, {**os.environ, **pairs(options["env"], "Variable")})
 
 
 def _detach(home: Home, execution_id: str, *, as_json: bool) -> int:

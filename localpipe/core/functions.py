@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -17,6 +18,9 @@ LONGEST_TIMEOUT_SECONDS = 600
 """The limits of a Lambda step. Follows: service.md section 11.1."""
 
 DEFAULT_MEMORY_MB = 128
+FUNCTION_NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
+"""The name of a function. Follows: AWS Lambda API Reference, CreateFunction."""
+
 _SETTINGS = ("handler", "timeout", "environment")
 
 

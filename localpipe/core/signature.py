@@ -13,8 +13,9 @@ class Signature:
     on, or what later steps need of it, though the service does not look at it. `places` are S3 URIs among all of them that
     say only where the step writes, and so never count there; `[*]` after a name stands for each element of that list. `kept`
     are S3 URIs that the step may both read and write: what lies there counts by its URI alone. `has_contents` False: what
-    the step does is in no object or image, so it is always compared as the service does. `settings` are those of localpipe
-    that change what the step does: they always count, where they are set.
+    the step does is in no object or image, so it is only answered where its author asks for it (CacheConfig). `function`:
+    the member that names a function, whose code counts where contents are compared. `settings` are those of localpipe that
+    change what the step does: they always count, where they are set.
     Follows: service.md section 6.
     """
 
@@ -23,4 +24,5 @@ class Signature:
     places: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     has_contents: bool = True
+    function: str = ""
     settings: tuple[str, ...] = ()

@@ -40,11 +40,6 @@ class DataProcessing:
     output_filter: str = "$"
     joins_input: bool = False
 
-    @property
-    def touches_output(self) -> bool:
-        """Whether responses are more than put together."""
-        return self.joins_input or self.output_filter != "$"
-
 
 @dataclass(frozen=True, kw_only=True)
 class TransformSpec:

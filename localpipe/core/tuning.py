@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from localpipe.core import JSON
     from localpipe.core.names import Identity
 
+HALT_GRACE_SECONDS = 10.0
+"""How long a training job has to end that its tuning job has stopped.
+
+The service gives 120, in which one that does not hear SIGTERM, as images' own toolkits do not, would train to its end here.
+"""
+
 Parameters: TypeAlias = "Mapping[str, str]"
 """The values of the tuned hyperparameters by name."""
 
@@ -188,6 +194,37 @@ class Trial:
         """
         counts = self.objective is not None and self.status in {TrialStatus.COMPLETED, TrialStatus.STOPPED}
         return objective.loss(self.objective) if counts and self.objective is not None else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialDetail:
+    """What the fact of a trial's start holds besides its name. `definition_name` None: its definition is the only one."""
+
+    parameters: Parameters
+    definition: int
+    definition_name: str | None
+    objective: Objective
+
+    def to_json(self) -> JSON:
+        """As it is written down."""
+        objective = {"Type": "Maximize" if self.objective.maximize else "Minimize", "MetricName": self.objective.metric}
+        return {
+            "TunedHyperParameters": dict(self.parameters),
+            "TrainingJobDefinition": self.definition,
+            "Objective": objective,
+            **({"TrainingJobDefinitionName": self.definition_name} if self.definition_name else {}),
+        }
+
+    @classmethod
+    def from_json(cls, detail: JSON) -> TrialDetail:
+        """What was written down."""
+        objective = detail["Objective"]
+        return cls(
+            parameters=detail["TunedHyperParameters"],
+            definition=detail["TrainingJobDefinition"],
+            definition_name=detail.get("TrainingJobDefinitionName"),
+            objective=Objective(metric=objective["MetricName"], maximize=objective["Type"] == "Maximize"),
+        )
 
 
 def best_first(trials: Iterable[Trial], objective: Objective) -> Sequence[Trial]:

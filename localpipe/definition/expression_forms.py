@@ -14,6 +14,7 @@ from localpipe.definition.expressions import (
     JSON_GET,
     PropertyFileReference,
     expression_hint,
+    inside,
     is_expression,
     parse_property_file,
     parse_reference,
@@ -43,14 +44,9 @@ def check_expressions(value: JSON, path: str) -> Iterator[Problem]:
     """Problems in the form of every expression in `value`; whether what they name exists is not looked at."""
     if is_expression(value):
         yield from _check_expression(value, path)
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            if isinstance(inner, dict | list):
-                yield from check_expressions(inner, member(path, key))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            if isinstance(inner, dict | list):
-                yield from check_expressions(inner, element(path, index))
+        return
+    for inner, at in inside(value, path):
+        yield from check_expressions(inner, at)
 
 
 def _check_expression(value: JSON, path: str) -> Iterator[Problem]:

@@ -151,17 +151,19 @@ def references(value: JSON, path: str) -> Iterator[Reference]:
 
 
 def _gets(value: JSON, path: str) -> Iterator[tuple[JSON, str]]:
+    if is_expression(value) and GET in value:
+        yield value[GET], path
+        return
+    for inner, at in inside(value, path):
+        yield from _gets(inner, at)
+
+
+def inside(value: JSON, path: str) -> Iterator[tuple[JSON, str]]:
+    """The objects and arrays directly in `value`, each with its JSON path: nothing else can hold an expression."""
     if isinstance(value, dict):
-        if is_expression(value) and GET in value:
-            yield value[GET], path
-            return
-        for key, inner in value.items():
-            if isinstance(inner, dict | list):
-                yield from _gets(inner, member(path, key))
+        yield from ((inner, member(path, key)) for key, inner in value.items() if isinstance(inner, dict | list))
     elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            if isinstance(inner, dict | list):
-                yield from _gets(inner, element(path, index))
+        yield from ((inner, element(path, index)) for index, inner in enumerate(value) if isinstance(inner, dict | list))
 
 
 def referenced_steps(value: JSON) -> frozenset[str]:

@@ -7,6 +7,7 @@ brackets needs no quotes, since shells take them. Pure.
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from localpipe.definition.wording import did_you_mean, shown
 from localpipe.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from localpipe.core import JSON
     from localpipe.definition.scope import Scope
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
 _NAME_AND_VALUE = re.compile(r"(?P<name>(?:\[[^\]]*\]|[^=\[])+)=(?P<value>.*)", re.DOTALL)
 _BARE_NAME = re.compile(r"\[(?!\d+\]|['\"])([^\]]*)\]")
 _BOOLEANS = {"true": True, "false": False}
+_IS_OF_TYPE: Mapping[str, Callable[[JSON], bool]] = {
+    "String": lambda value: isinstance(value, str),
+    "Integer": lambda value: type(value) is int,
+    "Boolean": lambda value: isinstance(value, bool),
+    "Float": lambda value: type(value) in {int, float} and math.isfinite(value),
+}
+"""The types that a step declares its outputs with. Follows: service.md section 11.1."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,7 @@ def _problems(given: GivenValue, scope: Scope) -> Iterable[str]:
 def _misfit(given: GivenValue, scope: Scope) -> Iterable[str]:
     """What is wrong with the value of something that the step itself declares the type of."""
     declared = _declared_type(given, scope)
-    if declared in {None, "String"} or isinstance(_fitted(given, scope), int | float):
+    if declared is None or _IS_OF_TYPE[declared](_fitted(given, scope)):
         return []
     return [f"it is of type {declared}; found {shown(given.value)}."]
 
@@ -136,7 +144,8 @@ def _of_kind(value: JSON, shape: str, model: Mapping[str, JSON]) -> JSON:
 def _number_or_boolean(value: JSON) -> JSON:
     """The value of a text that is one in JSON; any other value as it is. For properties whose type nothing tells."""
     try:
-        read = json.loads(value) if isinstance(value, str) else value
+        read = _BOOLEANS.get(value.lower(), value) if isinstance(value, str) else value
+        read = json.loads(read) if isinstance(read, str) else read
     except ValueError:
         return value
     return read if isinstance(read, int | float) else value
@@ -144,9 +153,13 @@ def _number_or_boolean(value: JSON) -> JSON:
 
 def told(given: GivenValue) -> str:
     """A note on a value that was given."""
-    where = (
-        format_property_path(given.reference.properties)
-        if isinstance(given.reference, PropertyReference)
-        else f"property file {given.reference.property_file}"
-    )
-    return f"Step {given.reference.step!r}: {where} is given, as {shown(given.value)}."
+    return f"Step {given.reference.step!r}: {named(given)} is given, as {shown(given.value)}."
+
+
+def named(given: GivenValue) -> str:
+    """What of its step is given, in words."""
+    match given.reference:
+        case PropertyReference(properties=path):
+            return format_property_path(path)
+        case PropertyFileReference(property_file=name):
+            return f"property file {name}"

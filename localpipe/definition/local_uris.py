@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from localpipe.core import JSON
     from localpipe.definition.property_paths import ServiceModel
 
-FILE = "file://"
+_FILE = re.compile(r"file:(?://(?:localhost(?=/))?)?")
+"""Before a path, as RFC 8089 has it; after two slashes a name is no host but begins a relative path."""
+_SHOWN = f"s3://{LOCAL_FILES}/"
+_ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
+_BEGINNINGS = ("/", "./", "../", "~/")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _PLACES_WRITTEN = re.compile(r"Output|^CheckpointConfig$|^Destination")
 """Members of a request at or below which a URI says where something is written; at any other it is read."""
@@ -57,17 +61,42 @@ class WithLocalUris:
 def is_local(text: str, *, whole: bool = True) -> bool:
     """Whether a text that stands for an S3 URI is a path instead: `file://...`, or without any scheme and not empty.
 
+    So is a URI that shows a local path already, as an execution tells it.
     The beginning of one (not `whole`) may be less than a scheme, such as the `s3:/` that SDKs join with a bucket.
     """
     if whole:
-        return text.startswith(FILE) or bool(text and not _SCHEME.match(text))
-    return text.startswith((FILE, "/", "./", "../"))
+        return says_file(text) or text.startswith(_SHOWN) or bool(text and not _SCHEME.match(text))
+    return says_file(text) or text.startswith((_SHOWN, *_BEGINNINGS))
 
 
-def absolute(text: str, directory: str) -> str:
-    """The path that a local text means, from an absolute directory; a slash at its end is kept."""
-    path = posixpath.normpath(posixpath.join(directory, text.removeprefix(FILE) or "."))
+def says_file(text: str) -> bool:
+    """Whether a text can be nothing but a path: `file:...`."""
+    return bool(_FILE.match(text))
+
+
+def absolute(text: str, directory: str, user_home: str) -> str:
+    """The path that a local text means, from an absolute directory; a slash at its end is kept.
+
+    `user_home`: what `~` stands for. Only `file:` URIs are percent-encoded. Follows: RFC 8089.
+    """
+    path = _path(text)
+    if path == "~" or path.startswith("~/"):
+        path = user_home + path[1:]
+    path = posixpath.normpath(posixpath.join(directory, path or "."))
     return f"{path.rstrip('/')}/" if text.endswith("/") else path
+
+
+def _path(text: str) -> str:
+    if text.startswith(_SHOWN):
+        return f"/{text.removeprefix(_SHOWN)}"
+    scheme = _FILE.match(text)
+    return _decoded(text[scheme.end() :]) if scheme else text
+
+
+def _decoded(text: str) -> str:
+    """Without percent-encoding, which is of bytes."""
+    encoded = text.encode(errors="surrogateescape")
+    return _ENCODED.sub(lambda found: bytes.fromhex(found[1].decode()), encoded).decode(errors="surrogateescape")
 
 
 def local_uri(path: str) -> str:
@@ -83,17 +112,23 @@ def with_local_uris(
     *,
     directory: str,
     working_directory: str,
+    user_home: str,
 ) -> WithLocalUris:
     """Replace every local path that stands for an S3 URI.
 
     `request_shapes`: of each step type that has one. Relative paths in the definition are from `directory`, in start
-    parameters from `working_directory`; both are absolute. What is not as it should be in the definition is left alone.
+    parameters from `working_directory`; both are absolute, as is `user_home` (`~`). What is not as it should be in the
+    definition is left alone. A parameter that stands for no URI but has one as its default tells a job of it: what is given
+    for it is a path where it begins like one.
     """
-    finder = _Finder(model["shapes"], request_shapes, directory)
+    finder = _Finder(model["shapes"], request_shapes, directory, user_home)
     changed = finder.anywhere(definition, "$", "")
     if isinstance(changed, dict) and isinstance(declared := changed.get("Parameters"), list):
         changed = {**changed, "Parameters": [finder.default(each, given=parameters) for each in declared]}
     given = {name: finder.parameter(name, value, working_directory) for name, value in parameters.items()}
+    for name, at in _told_of_s3(definition).items():
+        if name in given and not finder.places.get(name):
+            given[name] = finder.told(given[name], working_directory, at)
     return WithLocalUris(definition=changed, parameters=given, uses=tuple(finder.uses))
 
 
@@ -114,6 +149,7 @@ class _Finder:
     shapes: Mapping[str, JSON]
     request_shapes: Mapping[str, str]
     directory: str
+    user_home: str
     uses: list[LocalUse] = field(default_factory=list)
     places: dict[str, list[_Place]] = field(default_factory=dict)
 
@@ -201,13 +237,29 @@ class _Finder:
         written = [self._text(value, directory, place) for place in places]
         return next((text for text in written if text != value), value)
 
+    def told(self, value: JSON, directory: str, at: str) -> JSON:
+        """The value of a parameter that only tells a job of an S3 URI: a path there is one that begins like a path."""
+        if not isinstance(value, str) or not is_local(value, whole=False):
+            return value
+        return self._text(value, directory, _Place(written=False, whole=True, at=at, step=""))
+
     def _text(self, text: str, directory: str, place: _Place) -> str:
         if not is_local(text, whole=place.whole):
             return text
-        path = absolute(text, directory)
+        path = absolute(text, directory, self.user_home)
         use = LocalUse(text=text, path=path, written=place.written, whole=place.whole, at=place.at, step=place.step)
         self.uses.append(use)
         return local_uri(path)
+
+
+def _told_of_s3(definition: JSON) -> Mapping[str, str]:
+    """The parameters whose default is an S3 URI, each with its JSON path."""
+    declared = definition.get("Parameters") if isinstance(definition, dict) else None
+    return {
+        each["Name"]: element("$.Parameters", index)
+        for index, each in enumerate(declared if isinstance(declared, list) else ())
+        if isinstance(each, dict) and isinstance(each.get("Name"), str) and str(each.get("DefaultValue")).startswith("s3://")
+    }
 
 
 def _inside(place: _Place, at: str, *, written: bool | None = None) -> _Place:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from localpipe.core.jobspec import JobEnd, JobExit, JobResult, Restart
-from localpipe.core.room import ONE_JOB
 from localpipe.engine.ending import Attended, end_of, lost_result, refused_result, result_of, wait_for_end
 from localpipe.engine.faults import Patience, patience
+from localpipe.engine.place import Place
 from localpipe.engine.signals import Signals
 from localpipe.errors import InvalidTransition, LocalpipeError
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from localpipe.core.ports import Clock, Prepared, Runner, Running
     from localpipe.core.room import Size
     from localpipe.engine.ahead import MadeAhead
-    from localpipe.engine.slots import Slots, Ticket
+    from localpipe.engine.slots import Slots
     from localpipe.staging import Serving, Stager
 
 _log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class JobContext:
     grace_seconds: float
     at_disk: AbstractContextManager[object]
     made_ahead: Callable[[AttemptKey], MadeAhead | None]
-    size: Callable[[JobSpec], Size] = lambda spec: ONE_JOB  # noqa: ARG005 - where nothing but the number of jobs counts
+    size: Callable[[JobSpec], Size]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ class JobRun:
     """A job of one attempt. One worker thread calls `run`; any thread may call `stop`; `clean` comes last.
 
     `fault`: what happens to it while it runs; nothing does to a job that a killed localpipe left.
-    Mutable: holds the containers, their place and whether they were told to stop, guarded by `_lock`; and, for the thread
+    Mutable: holds the containers and whether they were told to stop, guarded by `_lock`; their place; and, for the thread
     that runs it, how often it was started again.
     """
 
@@ -77,7 +77,7 @@ class JobRun:
         self._lock = threading.Lock()
         self._prepared: Prepared | None = None
         self._running: Running | None = None
-        self._place: Ticket | None = None
+        self._place = Place(context.slots, context.size(spec), self._is_stopped)
         self._signals: Signals | None = None
         self._stop_signal: signal.Signals | None = None
         self._restarts: tuple[Restart, ...] = ()
@@ -111,7 +111,7 @@ class JobRun:
         except (LocalpipeError, OSError) as error:
             return refused_result(error, created_at, self._context.clock.now())
         finally:
-            self._give_place_back()
+            self._place.give_back()
 
     def stop(self, *, kill: bool) -> None:
         """Tell the job to end: SIGTERM and, after the grace, SIGKILL; or SIGKILL at once. Follows: containers.md 2.11.
@@ -124,7 +124,7 @@ class JobRun:
         if signals:
             signals.send(signum)
         elif prepared:
-            self._give_place_back()
+            self._place.give_back()
             prepared.remove()
 
     def clean(self) -> None:
@@ -163,7 +163,7 @@ class JobRun:
             ended, interrupted = result, result.end is JobEnd.INTERRUPTED
             try:
                 self.clean()
-                self._give_place_back()
+                self._place.give_back()
                 now = self._context.clock.now()
                 self._restarts += (Restart(ended_at=result.ended_at, at=now, interrupted=interrupted),)
                 result = self._once(environment, _told_already, _told_already, result.created_at)
@@ -196,8 +196,7 @@ class JobRun:
         if not self._context.stager.can_go_on_serving(self._spec):
             running.remove()
             return None
-        with self._lock:
-            self._place = self._context.slots.take(self._context.size(self._spec))
+        self._place.take()
         staged = self._stage(environment, anew=False)
         with self._serving(staged) as serving:
             launched(self._launch(staged, found=True))
@@ -257,18 +256,7 @@ class JobRun:
         """Block until it is the job's turn; False if it was told to stop before."""
         with self._lock:
             self._prepared = prepared
-            if self._stop_signal is not None:
-                return False
-            self._place = place = self._context.slots.ask(self._context.size(self._spec))
-        if place.lacking:
-            waits(place.lacking)
-        return place.wait()
-
-    def _give_place_back(self) -> None:
-        with self._lock:
-            place, self._place = self._place, None
-        if place:
-            self._context.slots.give_back(place)
+        return self._place.wait(waits)
 
     def _started(self, prepared: Prepared) -> Running:
         running = prepared.start()
@@ -307,7 +295,7 @@ class JobRun:
             signals.end()
             with self._lock:
                 self._signals = None
-        self._give_place_back()
+        self._place.give_back()
         end = end_of(exit_, signals, stopped=self._is_stopped())
         return Attended(end=end, exit=exit_, started_at=started_at, ended_at=self._context.clock.now())
 

@@ -18,7 +18,8 @@ from localpipe.engine.workers import working
 from localpipe.errors import ConflictingAppend, HomeUnusable, LocalpipeError
 from localpipe.scheduling.decide import Record, StartAttempt, StopAttempt, WakeAt, decide, foresee
 from localpipe.scheduling.events import AttemptStarted, ChildEnded, MessageSent, StopSignalled, numbered
-from localpipe.scheduling.state import BUSY, StepStatus, apply, fold
+from localpipe.scheduling.history import BUSY, StepStatus
+from localpipe.scheduling.state import apply, fold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
     from localpipe.journal.sqlite import SqliteJournal
     from localpipe.scheduling.decide import Command
     from localpipe.scheduling.events import Event, Recorded
+    from localpipe.scheduling.history import StepExecution
     from localpipe.scheduling.plan import ExecutionPlan
-    from localpipe.scheduling.state import ExecutionState, StepExecution
+    from localpipe.scheduling.state import ExecutionState
 
 _log = logging.getLogger(__name__)
 

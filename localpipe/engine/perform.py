@@ -18,21 +18,18 @@ from localpipe.core.work import (
     RunTransform,
     RunTuning,
     SendMessage,
-    Stopped,
-    Success,
 )
 from localpipe.engine.ahead import WorkAhead
 from localpipe.engine.faults import failed_instead
 from localpipe.engine.function import FunctionRun
 from localpipe.engine.job import JobContext, JobRun
 from localpipe.engine.resolve import resolve, whole_environment
-from localpipe.engine.reuse import Found, noting, outputs_of
+from localpipe.engine.reuse import LookUp, OutputsNoted
 from localpipe.engine.runs import Runs
-from localpipe.engine.transform import TransformRun
-from localpipe.engine.tuning import TuningRun
 from localpipe.errors import ExpressionError, JobFailed, StoreError
 from localpipe.jobs.serving import model_named, serving_specs
-from localpipe.scheduling.events import AttemptFailed, AttemptStopped, JobLaunched, RoomAwaited, StepSucceeded
+from localpipe.scheduling.ending import fact_of
+from localpipe.scheduling.events import JobLaunched, RoomAwaited
 from localpipe.scheduling.messages import message_sent
 
 if TYPE_CHECKING:
@@ -42,7 +39,7 @@ if TYPE_CHECKING:
     from localpipe.core.jobspec import JobResult, JobSpec
     from localpipe.core.names import AttemptKey
     from localpipe.core.transform import TransformSpec
-    from localpipe.core.tuning import TuningSpec
+    from localpipe.core.tuning import TuningResult, TuningSpec
     from localpipe.core.work import FunctionResult, Outcome, ResolvedStep, WorkResult
     from localpipe.engine.job import Launch
     from localpipe.engine.resolve import Attempt, World
@@ -80,7 +77,7 @@ class Performer:
         `post` takes facts that come before it.
         """
         step_type = self._world.step_types[attempt.step.type]
-        found, outputs = Found(), outputs_of(attempt)
+        found, outputs = LookUp(), OutputsNoted(attempt, post)
         try:
             resolved = resolve(attempt, self._world)
             found = self._world.results.look_up(attempt, resolved, step_type.signature)
@@ -88,13 +85,15 @@ class Performer:
                 post(check)
             if found.reused:
                 return found.reused
-            outcome = self._do(attempt, resolved, step_type, noting(outputs, post))
-        except (ExpressionError, JobFailed, StoreError) as error:
-            outcome = Failure(reason=f"ClientError: {error}", exception_type=getattr(error, "exception_type", None))
+            outcome = self._do(attempt, resolved, step_type, outputs.post)
+        except JobFailed as error:
+            outcome = Failure(reason=f"ClientError: {error}", exception_type=error.exception_type)
+        except (ExpressionError, StoreError) as error:
+            outcome = Failure(reason=f"ClientError: {error}")
         if outcome is None:
             return None
         end = fact_of(attempt.key, outcome, step_type.never_retried, found.keys)
-        return self._world.results.marked(end, outputs)
+        return self._world.results.marked(end, outputs.all())
 
     @property
     def has_begun(self) -> bool:
@@ -136,16 +135,9 @@ class Performer:
             case CreateResource():
                 result = self._world.registry.create(work, attempt.at)
             case RunJob(spec=spec):
-                result = self._job(attempt, spec, fault).run(
-                    lambda: whole_environment(spec, self._world),
-                    _launch_poster(attempt.key, spec, post),
-                    created_at=attempt.at,
-                    reattach=attempt.reattach,
-                    launched_at=attempt.launched_at,
-                    waits=_room_poster(attempt.key, post),
-                )
+                result = self._job(attempt, spec, fault, post)
             case RunTuning(spec=tuning):
-                result = self._tuning(attempt, tuning, post).run()
+                result = self._tuning(attempt, tuning, post)
             case RunTransform(spec=transform):
                 result = self._transform(attempt, transform, post)
             case CallFunction():
@@ -168,12 +160,16 @@ class Performer:
         log_files = tuple(map(str, world.queues.log_files(key, work.queue_url)))
         return message_sent(key, work.queue_url, work.arguments, world.execution.arn, log_files=log_files)
 
-    def _tuning(self, attempt: Attempt, spec: TuningSpec, post: Callable[[Event], None]) -> TuningRun:
+    def _tuning(self, attempt: Attempt, spec: TuningSpec, post: Callable[[Event], None]) -> TuningResult:
+        from localpipe.engine.tuning import TuningRun
+
         tuning = TuningRun(spec, attempt, self._world, self._context, runs=self._runs, post=post)
         self._runs.begin(attempt.key, tuning)
-        return tuning
+        return tuning.run()
 
     def _transform(self, attempt: Attempt, spec: TransformSpec, post: Callable[[Event], None]) -> JobResult:
+        from localpipe.engine.transform import TransformRun
+
         world, key = self._world, attempt.key
         containers = serving_specs(model_named(spec.model_name, world.registry.models()), spec, world.execution.identity)
         run = TransformRun(spec, containers, key, self._context, world.store)
@@ -185,10 +181,17 @@ class Performer:
             waits=_room_poster(key, post),
         )
 
-    def _job(self, attempt: Attempt, spec: JobSpec, fault: Fault | None) -> JobRun:
+    def _job(self, attempt: Attempt, spec: JobSpec, fault: Fault | None, post: Callable[[Event], None]) -> JobResult:
         job = JobRun(spec, attempt.key, self._context, fault)
         self._runs.begin(attempt.key, job)
-        return job
+        return job.run(
+            lambda: whole_environment(spec, self._world),
+            _launch_poster(attempt.key, spec, post),
+            created_at=attempt.at,
+            reattach=attempt.reattach,
+            launched_at=attempt.launched_at,
+            waits=_room_poster(attempt.key, post),
+        )
 
 
 def _launch_poster(key: AttemptKey, spec: JobSpec, post: Callable[[Event], None]) -> Callable[[Launch], None]:
@@ -203,33 +206,3 @@ def _launch_poster(key: AttemptKey, spec: JobSpec, post: Callable[[Event], None]
 
 def _room_poster(key: AttemptKey, post: Callable[[Event], None]) -> Callable[[str], None]:
     return lambda lacking: post(RoomAwaited(key.step, key.attempt, lacking))
-
-
-def fact_of(
-    key: AttemptKey, outcome: Outcome, never_retried: Collection[str] = (), result_keys: tuple[str, ...] = ()
-) -> Event:
-    """The event that ends an attempt with this outcome. `result_keys`: what its result, if it has one, is found by."""
-    match outcome:
-        case Success():
-            return StepSucceeded(
-                key.step,
-                key.attempt,
-                outcome.properties,
-                dict(outcome.property_files),
-                tuple(sorted(outcome.branches_taken)),
-                result_keys,
-            )
-        case Failure():
-            return AttemptFailed(
-                key.step,
-                key.attempt,
-                outcome.reason,
-                None if outcome.exception_type in never_retried else outcome.exception_type,
-                outcome.properties,
-                outcome.ends_execution,
-                outcome.failed_host,
-            )
-        case Stopped():
-            return AttemptStopped(key.step, key.attempt, outcome.reason, outcome.properties)
-        case _:
-            assert_never(outcome)

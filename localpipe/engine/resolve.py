@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from localpipe.engine.slots import Slots
     from localpipe.scheduling.children import ChildExecution
     from localpipe.scheduling.events import CacheChecked, MessageSent
-    from localpipe.scheduling.state import StepExecution
+    from localpipe.scheduling.history import StepExecution
     from localpipe.staging import Stager
     from localpipe.steps.base import StepType
 

@@ -5,12 +5,13 @@ The decisions are those of `localpipe.caching`. Follows: service.md section 6.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from localpipe.caching.contents import content_values
+from localpipe.caching.contents import content_values, names_behind
 from localpipe.caching.signature import Comparison, compared, members_of
-from localpipe.caching.verdict import CacheMode, Earlier, Judgement, Outputs, Verdict, judge, why_off
+from localpipe.caching.verdict import CacheMode, CacheVerdict, Earlier, Judgement, Outputs, judge, why_off
 from localpipe.core.names import S3Uri
 from localpipe.engine.resolve import property_file_text
 from localpipe.scheduling.events import AttemptStarted, CacheChecked, ChildLaunched, JobLaunched, StepReused, StepSucceeded
@@ -19,7 +20,7 @@ from localpipe.store import state_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from localpipe.caching.contents import Behind
+    from localpipe.caching.contents import Name
     from localpipe.caching.signature import Compared
     from localpipe.core import JSON
     from localpipe.core.names import ExecutionName
@@ -36,7 +37,7 @@ _FAULTED = "A fault is asked for it (--fault)."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class LookUp:
     """What there was of a step. `checks` are facts to be written down; `reused` ends the attempt, None: it is to be made.
 
     `keys`: what a success of the attempt is found by.
@@ -51,25 +52,25 @@ class Found:
 class Results:
     """The earlier results of one pipeline, as an execution of it sees them. Any thread may call it.
 
-    `behind` is asked in CONTENT mode only, since that reads files. `settings` are those that the execution keeps. `faulted`
-    are the steps to which something is to happen: they are done.
+    `behind` tells what is behind a name, and is asked in CONTENT mode only, since that reads files. `settings` are those
+    that the execution keeps. `faulted` are the steps to which something is to happen: they are done.
     """
 
     mode: CacheMode
     execution: ExecutionName
     journal: SqliteJournal
     store: ObjectStore
-    behind: Behind
+    behind: Callable[[Name], JSON]
     clock: Clock
     settings: Mapping[str, JSON]
     faulted: frozenset[str]
 
-    def look_up(self, attempt: Attempt, step: ResolvedStep, signature: Signature | None) -> Found:
+    def look_up(self, attempt: Attempt, step: ResolvedStep, signature: Signature | None) -> LookUp:
         """Compare a step that is about to be done with what it gave before. One that is under way is gone on with."""
         if signature is None:
-            return Found()
+            return LookUp()
         if attempt.launched_at is not None or attempt.children or attempt.message:
-            return Found(keys=keys_of(attempt.checks))
+            return LookUp(keys=keys_of(attempt.checks))
         definition = attempt.step
         checks: list[CacheChecked] = []
         hit: Result | None = None
@@ -80,10 +81,10 @@ class Results:
             if step.name in self.faulted:
                 off = _FAULTED
             checks.append(_check(step, each, judgement, off))
-            if judgement.verdict is Verdict.HIT and not off:
+            if judgement.verdict is CacheVerdict.HIT and not off:
                 hit = result
         keys = keys_of({check.by: check for check in checks})
-        return Found(checks=tuple(checks), reused=self._reused(step, hit) if hit else None, keys=keys)
+        return LookUp(checks=tuple(checks), reused=self._reused(step, hit) if hit else None, keys=keys)
 
     def marked(self, end: Event, outputs: Iterable[str]) -> Event:
         """The end of an attempt; a success that is to be found again with what tells whether it still stands then."""
@@ -97,21 +98,26 @@ class Results:
         local = {name: self.settings[name] for name in signature.settings if self.settings.get(name) is not None}
         yield compared(step, Comparison.SERVICE, {**members_of(step, signature.members), **local})
         if not why_off(Comparison.CONTENT, self.mode, signature, definition.cache):
-            yield compared(step, Comparison.CONTENT, {**content_values(step, signature, self.behind), **local})
+            found = self._found_behind(step, signature)
+            yield compared(step, Comparison.CONTENT, {**content_values(step, signature, found), **local})
+
+    def _found_behind(self, step: ResolvedStep, signature: Signature) -> Mapping[Name, JSON]:
+        found: dict[Name, JSON] = {}
+        while names := names_behind(step, signature, found):
+            found.update({name: self.behind(name) for name in names})
+        return found
 
     def _earlier(self, result: Result | None, compared_: Compared) -> Earlier | None:
         if result is None:
             return None
-        success = result.facts[-1]
-        assert isinstance(success.event, StepSucceeded)  # noqa: S101 - `Result` says so
         check = _last_check(result.facts, compared_.by)
-        is_equal = compared_.key in success.event.keys
+        is_equal = compared_.key in result.success.keys
         return Earlier(
             source=self._arn(result.execution_id),
-            ended_at=success.at,
+            ended_at=result.ended_at,
             key=compared_.key if is_equal else "",
             values=check.values if check else None,
-            outputs=self._outputs(success.event.published) if is_equal else Outputs.THERE,
+            outputs=self._outputs(result.success.published) if is_equal else Outputs.THERE,
         )
 
     def _outputs(self, published: Mapping[str, str]) -> Outputs:
@@ -131,9 +137,10 @@ class Results:
 
     def _reused(self, step: ResolvedStep, result: Result) -> StepReused:
         """The step as it was in the execution of the result."""
-        success = result.facts[-1].event
-        assert isinstance(success, StepSucceeded)  # noqa: S101 - `Result` says so
-        made = [fact.event for fact in result.facts if getattr(fact.event, "attempt", 0) == success.attempt]
+        success = result.success
+        events = [fact.event for fact in result.facts]
+        begun = [event for event in events if isinstance(event, AttemptStarted | JobLaunched | ChildLaunched)]
+        made = [event for event in begun if event.attempt == success.attempt]
         launches = [event for event in made if isinstance(event, JobLaunched | ChildLaunched)]
         return StepReused(
             step.name,
@@ -158,25 +165,30 @@ class Results:
         return f"{self.execution.pipeline_arn}/execution/{execution_id}"
 
 
+class OutputsNoted:
+    """Where the jobs of an attempt publish, as far as it is known: its facts pass through `post`. Any thread may call it."""
+
+    def __init__(self, attempt: Attempt, post: Callable[[Event], None]) -> None:
+        self._post = post
+        self._outputs = [uri for child in attempt.children.values() for uri in child.outputs]
+        self._lock = threading.Lock()
+
+    def post(self, event: Event) -> None:
+        """Hand a fact on; note the outputs of a launch that it tells of."""
+        if isinstance(event, JobLaunched | ChildLaunched):
+            with self._lock:
+                self._outputs.extend(event.outputs)
+        self._post(event)
+
+    def all(self) -> Sequence[str]:
+        """The URIs noted so far, in the order of the launches."""
+        with self._lock:
+            return tuple(self._outputs)
+
+
 def keys_of(checks: Mapping[str, CacheChecked]) -> tuple[str, ...]:
     """What a success of the attempt is found by."""
     return tuple(key for check in checks.values() for key in (check.key, check.step_key))
-
-
-def outputs_of(attempt: Attempt) -> list[str]:
-    """Where the jobs of an attempt that have ended already publish."""
-    return [uri for child in attempt.children.values() for uri in child.outputs]
-
-
-def noting(outputs: list[str], post: Callable[[Event], None]) -> Callable[[Event], None]:
-    """Hand facts on, and add to `outputs` where the jobs that they tell of publish."""
-
-    def noted(event: Event) -> None:
-        if isinstance(event, JobLaunched | ChildLaunched):
-            outputs.extend(event.outputs)
-        post(event)
-
-    return noted
 
 
 def objects_under(output: S3Uri, store: ObjectStore) -> Iterator[ObjectInfo]:

@@ -6,8 +6,6 @@ is done anew: outputs are put whole, so nothing of the earlier run is in the way
 
 from __future__ import annotations
 
-import threading
-import time
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
@@ -15,9 +13,19 @@ from localpipe.core.jobspec import JobEnd, JobResult
 from localpipe.core.times import iso_time
 from localpipe.engine.ending import refused_result
 from localpipe.engine.invocations import ModelClient
+from localpipe.engine.place import Place
 from localpipe.engine.serving import ModelContainers
-from localpipe.engine.transforming import Transforming
-from localpipe.errors import JOB_INTERNAL_ERROR, HomeUnusable, InvalidTransition, LocalpipeError, StoreError
+from localpipe.engine.through_model import ThroughModel
+from localpipe.errors import (
+    JOB_INTERNAL_ERROR,
+    HomeUnusable,
+    InvalidTransition,
+    JobFailed,
+    LocalpipeError,
+    NotSupported,
+    RunnerUnavailable,
+    StoreError,
+)
 from localpipe.staging.targets import AttemptLayout
 from localpipe.transform.tunables import tunables
 
@@ -30,8 +38,7 @@ if TYPE_CHECKING:
     from localpipe.core.ports import ObjectStore
     from localpipe.core.transform import TransformSpec
     from localpipe.engine.job import JobContext
-    from localpipe.engine.slots import Ticket
-    from localpipe.engine.transforming import Fault
+    from localpipe.engine.through_model import ObjectFault
 
 _HEALTHY_SECONDS = 4 * 60
 _PAUSE_SECONDS = 0.02
@@ -44,16 +51,24 @@ _SEE_LOGS = "See job logs for more information"
 class TransformRun:
     """A transform job of one attempt. One worker thread calls `run`; any thread may call `stop`; `clean` comes last.
 
+    `healthy_seconds`: how long its containers have until all of them answer.
     Mutable: holds its place among the slots; the containers hold themselves.
     """
 
     def __init__(
-        self, spec: TransformSpec, containers: Sequence[JobSpec], key: AttemptKey, context: JobContext, store: ObjectStore
+        self,
+        spec: TransformSpec,
+        containers: Sequence[JobSpec],
+        key: AttemptKey,
+        context: JobContext,
+        store: ObjectStore,
+        *,
+        healthy_seconds: float = _HEALTHY_SECONDS,
     ) -> None:
         self._spec, self._key, self._context, self._store = spec, key, context, store
+        self._healthy_seconds = healthy_seconds
         self._model = ModelContainers(containers, key, context)
-        self._lock = threading.Lock()
-        self._place: Ticket | None = None
+        self._place = Place(context.slots, context.size(containers[0]), lambda: self._model.stopped)
 
     def run(
         self,
@@ -77,12 +92,12 @@ class TransformRun:
         finally:
             self._model.quit()
             self._model.take_back()
-            self._give_place_back()
+            self._place.give_back()
 
     def stop(self, *, kill: bool) -> None:
         """Tell the containers to end, and leave the line where it waits for room."""
         self._model.stop(kill=kill)
-        self._give_place_back()
+        self._place.give_back()
 
     def clean(self) -> None:
         """Remove the containers."""
@@ -98,10 +113,9 @@ class TransformRun:
         self._remove_earlier()
         prefix, sources = self._context.stager.objects(self._spec.source)
         self._model.make(environment)
-        if not self._wait_for_place(waits):
+        started_at = self._context.clock.now() if self._place.wait(waits) and self._model.start() else None
+        if started_at is None:
             return self._result(JobEnd.STOPPED, created_at, None)
-        started_at = self._context.clock.now()
-        self._model.start()
         log_file = AttemptLayout(self._context.stager.attempt_dir(self._key)).log_file(_DATA_LOG)
         log_file.parent.mkdir(parents=True, exist_ok=True)
         launched((*self._model.log_files, log_file), self._model.repeat_command)
@@ -109,19 +123,23 @@ class TransformRun:
         return self._result(end, created_at, started_at, detail)
 
     def _ended(self, prefix: S3Uri, sources: Iterable[S3Uri], log_file: Path) -> tuple[JobEnd, str]:
-        """How a job whose containers run ends, and why."""
+        """How a job whose containers run ends, and why. Raises NotSupported, JobFailed where nobody can reach them."""
+        model = self._model
         try:
             reason = self._served(prefix, sources, log_file)
         except (StoreError, HomeUnusable, OSError) as error:
             return JobEnd.UNPUBLISHED, str(error)
-        except LocalpipeError as error:
-            self._model.over.wait(_PATIENCE_SECONDS)  # one that has ended is not reached any more
-            reason = self._model.end()
-            if not reason:
-                return JobEnd.LOST, str(error)
-            reason = f"AlgorithmError: {reason}"
-        if self._model.stopped:
+        except (RunnerUnavailable, NotSupported, JobFailed) as error:
+            model.over.wait(_PATIENCE_SECONDS)  # one that has ended is not reached any more
+            reason = f"AlgorithmError: {end}" if (end := model.end()) else ""
+            if not reason and not model.over.is_set():
+                if isinstance(error, RunnerUnavailable):
+                    return JobEnd.LOST, str(error)
+                raise
+        if model.stopped:
             return JobEnd.STOPPED, ""
+        if model.lost:
+            return JobEnd.LOST, model.lost
         return JobEnd.FAILED if reason else JobEnd.COMPLETED, reason
 
     def _served(self, prefix: S3Uri, sources: Iterable[S3Uri], log_file: Path) -> str:
@@ -138,8 +156,8 @@ class TransformRun:
 
             tell(str(chosen))
             stager, store, over = self._context.stager, self._store, self._model.over
-            transforming = Transforming(self._spec, clients, chosen, stager=stager, store=store, over=over, log=tell)
-            faults = transforming.run(prefix, sources)
+            through = ThroughModel(self._spec, clients, chosen, stager=stager, store=store, over=over, log=tell)
+            faults = through.run(prefix, sources)
         return f"AlgorithmError: {end}" if (end := self._model.end()) else _reason(faults)
 
     def _clients(self, stack: ExitStack, *, timeout_seconds: float, connections: int) -> list[ModelClient]:
@@ -156,14 +174,15 @@ class TransformRun:
 
     def _healthy(self, clients: Sequence[ModelClient]) -> str:
         """Wait until every container answers; why that is in vain, empty if they do or were stopped."""
-        deadline = time.monotonic() + _HEALTHY_SECONDS
+        deadline = self._context.clock.now() + self._healthy_seconds
         for client, spec in zip(clients, self._model.specs, strict=True):
-            while not client.healthy():
+            while sickness := client.sickness():
                 if self._model.over.wait(_PAUSE_SECONDS):
                     return self._model.end()
-                if time.monotonic() > deadline:
-                    name = spec.hosts[0].name
-                    return f"Container {name} did not answer GET /ping with 200 within {_HEALTHY_SECONDS} seconds."
+                if self._context.clock.now() >= deadline:
+                    name, limit = spec.hosts[0].name, self._healthy_seconds
+                    told = f"did not answer GET /ping on port {spec.port} with 200 within {limit:g} seconds"
+                    return f"Container {name} {told}: at last {sickness}."
         return ""
 
     def _remove_earlier(self) -> None:
@@ -172,22 +191,6 @@ class TransformRun:
         self._context.runner.sweep(
             lambda found: (found.execution_id, found.step) != (key.execution_id, key.step) or found.attempt > key.attempt
         )
-
-    def _wait_for_place(self, waits: Callable[[str], None]) -> bool:
-        """Block until it is the job's turn; False if it was told to stop before."""
-        with self._lock:
-            if self._model.stopped:
-                return False
-            self._place = place = self._context.slots.ask(self._context.size(self._model.specs[0]))
-        if place.lacking:
-            waits(place.lacking)
-        return place.wait() and not self._model.stopped
-
-    def _give_place_back(self) -> None:
-        with self._lock:
-            place, self._place = self._place, None
-        if place:
-            self._context.slots.give_back(place)
 
     def _result(self, end: JobEnd, created_at: float, started_at: float | None, detail: str = "") -> JobResult:
         return JobResult(
@@ -200,11 +203,18 @@ class TransformRun:
         )
 
 
-def _reason(faults: Sequence[Fault]) -> str:
+def _reason(faults: Sequence[ObjectFault]) -> str:
     """FailureReason of a job whose containers served to the end; empty if nothing went wrong."""
     if not faults:
         return ""
     first = faults[0]
-    others = f" (So did {len(faults) - 1} of the other objects.)" if len(faults) > 1 else ""
+    others = _others(len(faults) - 1)
     kind = "AlgorithmError" if any(fault.by_model for fault in faults) else "ClientError"
     return f"{kind}: {_SEE_LOGS}: {first.source.bucket}/{first.source.key}: {first.reason}{others}"
+
+
+def _others(count: int) -> str:
+    """What there is to tell of the objects that failed beside the first."""
+    if not count:
+        return ""
+    return f" ({count} other object{'s' if count > 1 else ''} failed, too.)"

@@ -26,6 +26,9 @@ _MOST_ORDERS = 32
 """Stops and removals that wait for the container engine at once: one slow answer holds up no Ctrl-C, and a wide pipeline
 does not storm the engine."""
 
+_LONGEST_WAIT_SECONDS = 24 * 3600.0
+"""`select` takes no more than 2^31 ms; the loop asks again."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -90,8 +93,12 @@ class Workers:
         self._orders.submit(_logged, self._performer.deliver, key, sent=sent)
 
     def wait(self, timeout_seconds: float | None) -> list[Message]:
-        """Block until something is handed back, the bell rings or the time is up; return what was handed back."""
-        for ready, _ in self._selector.select(timeout_seconds):
+        """Block until something is handed back, the bell rings or the time is up, or for a day.
+
+        Returns what was handed back.
+        """
+        limit = None if timeout_seconds is None else min(timeout_seconds, _LONGEST_WAIT_SECONDS)
+        for ready, _ in self._selector.select(limit):
             with suppress(BlockingIOError):
                 os.read(ready.fd, 4096)
         return [self._inbox.popleft() for _ in range(len(self._inbox))]

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from localpipe.databases import BUSY_TIMEOUT_SECONDS, read_only_address, transaction
 from localpipe.errors import ConflictingAppend, HomeUnusable, NewerSchema
 from localpipe.scheduling.events import (
     EVENT_TYPES,
@@ -28,12 +29,12 @@ from localpipe.scheduling.events import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from localpipe.core import JSON
     from localpipe.core.ports import Clock
 
-_BUSY_TIMEOUT_SECONDS = 30
 _LAYOUT_VERSION = 2
 
 _TABLES = """
@@ -48,6 +49,7 @@ CREATE TABLE IF NOT EXISTS events (
     PRIMARY KEY (execution, seq)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS starts ON events (at) WHERE seq = 1;
+CREATE INDEX IF NOT EXISTS messages ON events (at) WHERE type = 'MessageSent';
 CREATE TABLE IF NOT EXISTS results (
     key       TEXT NOT NULL,
     at        REAL NOT NULL,
@@ -61,9 +63,11 @@ CREATE TABLE IF NOT EXISTS results (
 
 @dataclass(frozen=True)
 class Result:
-    """What a step gave in an execution. `facts`: all of that step there, in order, the last its StepSucceeded."""
+    """What a step gave in an execution. `ended_at`: epoch seconds. `facts`: all of that step there up to its end."""
 
     execution_id: str
+    success: StepSucceeded
+    ended_at: float
     facts: tuple[Recorded, ...]
 
 
@@ -132,7 +136,9 @@ class SqliteJournal:
                 " AND step = (SELECT step FROM events WHERE execution = ?1 AND seq = ?2) ORDER BY seq",
                 found,
             ).fetchall()
-        return Result(found[0], tuple(_fact(*row) for row in rows)) if rows else None
+        facts = tuple(_fact(*row) for row in rows)
+        success = facts[-1].event if facts else None
+        return Result(found[0], success, facts[-1].at, facts) if isinstance(success, StepSucceeded) else None
 
     def executions(self) -> tuple[ExecutionStarted, ...]:
         """The first fact of each execution, oldest first."""
@@ -146,20 +152,27 @@ class SqliteJournal:
         """The first fact of the execution that was started last; None if there is none."""
         return next(iter(self._starts("WHERE seq = 1 ORDER BY at DESC, execution DESC LIMIT 1")), None)
 
+    def kept_settings(self, pipeline_name: str, text: str) -> tuple[JSON, ...]:
+        """The settings that executions of a pipeline keep, oldest first, of those whose first fact holds a text.
+
+        Those of a newer localpipe, too.
+        """
+        with self._connection() as connection:
+            query = "SELECT body FROM events WHERE seq = 1 AND instr(body, ?) ORDER BY at, execution"
+            bodies = [json.loads(body) for (body,) in connection.execute(query, (text,))]
+        return tuple(body["settings"] for body in bodies if body["pipeline_name"] == pipeline_name)
+
     def ids(self) -> tuple[str, ...]:
         """The ids of all executions, oldest first."""
         with self._connection() as connection:
             rows = connection.execute("SELECT execution FROM events WHERE seq = 1 ORDER BY at, execution").fetchall()
         return tuple(execution_id for (execution_id,) in rows)
 
-    def having(self, event_type: type[Event]) -> tuple[str, ...]:
-        """The ids of the executions that have such a fact, oldest first."""
+    def tokens(self) -> Mapping[str, str]:
+        """The token of each message that a step has sent → its execution, oldest first; those of a newer localpipe, too."""
         with self._connection() as connection:
-            rows = connection.execute(
-                "SELECT execution FROM events WHERE type = ? GROUP BY execution ORDER BY min(at), execution",
-                (event_type.__name__,),
-            ).fetchall()
-        return tuple(execution_id for (execution_id,) in rows)
+            rows = connection.execute("SELECT body, execution FROM events WHERE type = 'MessageSent' ORDER BY at, execution")
+            return {json.loads(body)["token"]: execution_id for body, execution_id in rows}
 
     def _starts(self, condition: str, *values: str) -> tuple[ExecutionStarted, ...]:
         with self._connection() as connection:
@@ -181,14 +194,8 @@ class SqliteJournal:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._connection() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                connection.rollback()  # no error where SQLite has rolled back by itself (a full disk)
-                raise
+        with self._connection() as connection, transaction(connection):
+            yield connection
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
@@ -206,9 +213,9 @@ class SqliteJournal:
     def _connect(self) -> sqlite3.Connection:
         writable = self._writable()
         connection = sqlite3.connect(
-            self._path if writable else self._read_only(),
+            self._path if writable else read_only_address(self._path),
             uri=not writable,
-            timeout=_BUSY_TIMEOUT_SECONDS,
+            timeout=BUSY_TIMEOUT_SECONDS,
             isolation_level=None,
             check_same_thread=False,
         )
@@ -221,11 +228,6 @@ class SqliteJournal:
 
     def _writable(self) -> bool:
         return os.access(self._path.parent, os.W_OK)
-
-    def _read_only(self) -> str:
-        """The address of a journal that can only be looked at; if no log is there, SQLite must be told that it rests."""
-        rests = not self._path.with_name(f"{self._path.name}-wal").exists()
-        return f"{self._path.absolute().as_uri()}?mode=ro" + ("&immutable=1" if rests else "")
 
 
 def _last_seq(connection: sqlite3.Connection, execution_id: str) -> int:

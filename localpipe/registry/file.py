@@ -7,13 +7,13 @@ import sqlite3
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
+from localpipe.databases import BUSY_TIMEOUT_SECONDS, read_only_address, transaction
 from localpipe.errors import HomeUnusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_BUSY_TIMEOUT_SECONDS = 30.0
 _MIGRATIONS = (
     """
     CREATE TABLE models (name TEXT PRIMARY KEY, token TEXT NOT NULL UNIQUE, description TEXT NOT NULL);
@@ -60,25 +60,17 @@ class RegistryFile:
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction that nobody else writes beside; undone if anything is raised."""
-        with self._explained(), self._open() as database:
-            database.execute("BEGIN IMMEDIATE")
-            try:
-                yield database
-            except BaseException:
-                database.rollback()
-                raise
-            database.commit()
+        with self._explained(), self._open() as database, transaction(database):
+            yield database
 
     @contextmanager
     def _open_to_read(self) -> Iterator[sqlite3.Connection]:
-        """If a file that can only be looked at has no log beside it, SQLite must be told that it rests."""
         if os.access(self._file.parent, os.W_OK):
             with self._open() as database:
                 yield database
             return
-        rests = not self._file.with_name(f"{self._file.name}-wal").exists()
-        address = f"{self._file.absolute().as_uri()}?mode=ro" + ("&immutable=1" if rests else "")
-        with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_TIMEOUT_SECONDS)) as database:
+        address = read_only_address(self._file)
+        with closing(sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_SECONDS)) as database:
             if _version(database) < len(_MIGRATIONS):
                 raise HomeUnusable(
                     f"The model registry {self._file} was written by an older localpipe and cannot be brought up to date: it"
@@ -90,7 +82,7 @@ class RegistryFile:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._file, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None)
+        connection = sqlite3.connect(self._file, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
         with closing(connection) as database:
             if _version(database) < len(_MIGRATIONS):
                 _bring_up_to_date(database)
@@ -117,12 +109,11 @@ class RegistryFile:
 
 def _bring_up_to_date(database: sqlite3.Connection) -> None:
     """Make the tables what this version wants, once, whoever else opens the file at this moment."""
-    database.execute("BEGIN IMMEDIATE")
-    for migration in _MIGRATIONS[_version(database) :]:
-        for statement in filter(str.strip, migration.split(";")):
-            database.execute(statement)
-    database.execute(f"PRAGMA user_version = {max(len(_MIGRATIONS), _version(database))}")
-    database.commit()
+    with transaction(database):
+        for migration in _MIGRATIONS[_version(database) :]:
+            for statement in filter(str.strip, migration.split(";")):
+                database.execute(statement)
+        database.execute(f"PRAGMA user_version = {max(len(_MIGRATIONS), _version(database))}")
 
 
 def _version(database: sqlite3.Connection) -> int:

@@ -12,18 +12,20 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 from localpipe.scheduling.events import AttemptStopped, ExecutionFinished, RetryScheduled
+from localpipe.scheduling.history import BUSY, StepStatus
 from localpipe.scheduling.messages import asking_to_stop, asks_to_stop
 from localpipe.scheduling.plan import FailureMode
 from localpipe.scheduling.retries import Retry, RetryDecision, decide_retry
-from localpipe.scheduling.state import BUSY, ExecutionStatus, StepStatus
+from localpipe.scheduling.state import ExecutionStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from localpipe.scheduling.events import Event
     from localpipe.scheduling.graph import Node
+    from localpipe.scheduling.history import StepExecution
     from localpipe.scheduling.plan import ExecutionPlan
-    from localpipe.scheduling.state import ExecutionState, StepExecution
+    from localpipe.scheduling.state import ExecutionState
 
 FAILURE_REASON = "Step failure: One or multiple steps failed."
 """The FailureReason of every failed execution, exactly. Follows: service.md section 5.4."""

@@ -138,10 +138,10 @@ class CacheChecked:
     """An attempt that is about to be made was compared with earlier results of the step in the same pipeline.
 
     `by`: what was compared, `service` (values) or `content` (what lies behind them); `values`: member → value, `key` their
-    digest, `step_key` what all of the step's results have in common. `verdict` is a `caching.verdict.Verdict`. `source`: the
-    ARN of the execution that the verdict is about, which ended the step at `source_ended_at`; empty and None where the step
-    has no earlier result. `changes`: what differs from it, each with its `Path`, `Old` and `New`. `off`: why the verdict
-    did not count, in a sentence; empty if it did.
+    digest, `step_key` what all of the step's results have in common. `verdict` is a `caching.verdict.CacheVerdict`.
+    `source`: the ARN of the execution that the verdict is about, which ended the step at `source_ended_at`; empty and None
+    where the step has no earlier result. `changes`: what differs from it, each with its `Path`, `Old` and `New`. `off`: why
+    the verdict did not count, in a sentence; empty if it did.
     Follows: service.md section 6.
     """
 
@@ -165,7 +165,7 @@ class StepReused:
 
     `source`: the ARN of that execution. `by`: `cache` (the attempt was about to do it), `selection` (of the execution's
     SelectiveExecutionConfig) or `given` (there is no source: the user gave the values that are needed). The other members
-    are those that the step had there.
+    are those that the step had there. `given`: what of it the user gave, here or in a source before, in words.
     Follows: service.md sections 6 and 8.
     """
 
@@ -180,6 +180,7 @@ class StepReused:
     branches_taken: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     log_files: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -282,9 +283,8 @@ class ExecutionFinished:
     reason: str = ""
 
 
-Event: TypeAlias = (
-    ExecutionStarted
-    | AttemptStarted
+StepEvent: TypeAlias = (
+    AttemptStarted
     | JobLaunched
     | RoomAwaited
     | ChildStarted
@@ -298,11 +298,10 @@ Event: TypeAlias = (
     | AttemptStopped
     | StopSignalled
     | RetryScheduled
-    | StopRequested
-    | RetryRequested
-    | ParallelismChanged
-    | ExecutionFinished
 )
+"""A fact about one step."""
+
+Event: TypeAlias = ExecutionStarted | StepEvent | StopRequested | RetryRequested | ParallelismChanged | ExecutionFinished
 
 EVENT_TYPES: Mapping[str, type[Event]] = {cls.__name__: cls for cls in get_args(Event)}
 

@@ -79,6 +79,8 @@ def is_configured(policies: Sequence[RetryPolicy], exception_type: str) -> bool:
 
 def delay_seconds(policy: RetryPolicy, retry: int) -> float:
     """Seconds before a retry, counted from 1: IntervalSeconds x BackoffRate^(retry - 1)."""
+    if not policy.interval_seconds:
+        return 0
     try:
         delay = policy.interval_seconds * policy.backoff_rate ** (retry - 1)
     except OverflowError:

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from localpipe.core.names import ExecutionName, Identity, S3Uri
+from localpipe.core.names import Identity, S3Uri
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from localpipe.core import JSON
+    from localpipe.core.past import PastExecution
     from localpipe.core.ports import ObjectStore
 
 History: TypeAlias = Callable[[str], "Iterable[PastExecution]"]
@@ -85,16 +86,6 @@ class CapturedStart:
     parameters: Mapping[str, str]
     max_parallel: int | None = None
     selective: JSON = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class PastExecution:
-    """An execution that was there before the script. `started_at`: epoch seconds. `parameters`: all, with their values."""
-
-    name: ExecutionName
-    status: str
-    started_at: float
-    parameters: Mapping[str, JSON]
 
 
 def no_history(pipeline_name: str) -> Iterable[PastExecution]:

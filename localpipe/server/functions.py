@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from localpipe.core.functions import CapturedFunction, function_name
+from localpipe.core.functions import FUNCTION_NAME, CapturedFunction, function_name
 from localpipe.core.names import Identity, S3Uri
 from localpipe.server.capture import CallRefused
 
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from localpipe.core.ports import ObjectStore
 
 _PATH = re.compile(r"/2015-03-31/functions(?:/(?P<name>[^/]+)(?:/.*)?)?")
+_NO_NAME = (
+    "1 validation error detected: Value '%s' at 'functionName' failed to satisfy constraint: "
+    f"Member must satisfy regular expression pattern: {FUNCTION_NAME.pattern}"
+)
 _OWN_TIMEOUT_SECONDS = 3
 """The Timeout of a function that is made without one. Follows: AWS Lambda API Reference, CreateFunction."""
 
@@ -55,7 +59,10 @@ class FunctionCapture:
             return None
         request = json.loads(body or b"{}")
         match = _PATH.fullmatch(unquote(path))
-        return answer(function_name((match and match["name"]) or request["FunctionName"]), request)
+        name = function_name((match and match["name"]) or request["FunctionName"])
+        if not FUNCTION_NAME.fullmatch(name):
+            raise CallRefused("ValidationException", _NO_NAME % name)
+        return answer(name, request)
 
     def _create(self, name: str, request: JSON) -> JSON:
         if name in self._functions:

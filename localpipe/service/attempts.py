@@ -1,181 +1,54 @@
-"""One attempt looked at again: its job as it was staged, a shell in it, what it wrote to S3."""
+"""The attempts of a step, and why no other follows. Pure."""
 
 from __future__ import annotations
 
-import shlex
-import tempfile
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localpipe.core.names import S3Uri
-from localpipe.core.ports import CommandLine
-from localpipe.core.work import RunJob, RunTransform
-from localpipe.engine.resolve import Attempt, resolve, step_values, whole_environment
-from localpipe.errors import UsageError
-from localpipe.jobs.serving import model_named, serving_specs
-from localpipe.scheduling.state import BUSY
-from localpipe.service.executions import endpoint_of, refreshed, world_of
-from localpipe.service.views import reuse_words, started_steps
-from localpipe.settings import JOB_COMMAND
-from localpipe.staging.targets import AttemptLayout
+from localpipe.core.times import iso_time
+from localpipe.scheduling.decide import retry_decision
+from localpipe.scheduling.events import AttemptFailed, AttemptStopped
+from localpipe.scheduling.retries import GiveUp
+from localpipe.service.views import shown_status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
     from localpipe.core import JSON
-    from localpipe.core.jobspec import JobSpec, StagedJob
-    from localpipe.core.names import AttemptKey
-    from localpipe.core.ports import ObjectInfo, ObjectStore
-    from localpipe.core.transform import TransformSpec
-    from localpipe.engine.resolve import World
-    from localpipe.scheduling.state import StepExecution
-    from localpipe.service.executions import PipelineExecution
-
-_OPEN_SHELL = "command -v bash >/dev/null && exec bash || exec sh"
+    from localpipe.scheduling.history import AttemptExecution, StepExecution
+    from localpipe.service.pipelines import Pipeline
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shell:
-    """How to enter a step: a command line, and the command that the step itself runs or ran there.
-
-    In the shell, `eval "$LOCALPIPE_COMMAND"` does it again. `alone_as`: the host that it is where the job had others,
-    which do not run beside it; else empty.
-    """
-
-    line: CommandLine
-    own_command: str
-    alone_as: str = ""
+def attempt_rows(step: StepExecution) -> Sequence[JSON]:
+    """Every attempt, oldest first; absent members are left out. `ExceptionType`: what retry policies match on."""
+    return [_row(step, attempt) for attempt in step.attempts]
 
 
-@dataclass(frozen=True, kw_only=True)
-class HostFiles:
-    """What one host of a step left here: its log, and the directory that stands for its `/`, where there is one."""
-
-    name: str
-    log_file: Path
-    root_dir: Path | None
-
-
-def host_files(step: StepExecution) -> tuple[HostFiles, ...]:
-    """The hosts of the step's last attempt; none of a step whose containers never ran."""
-    logs = [Path(log_file) for log_file in step.log_files]
-    return tuple(HostFiles(name=log.stem, log_file=log, root_dir=_root_dir(log)) for log in logs)
+def _row(step: StepExecution, attempt: AttemptExecution) -> JSON:
+    row = {
+        "Attempt": attempt.attempt,
+        "Status": shown_status(step) if attempt is step.last and step.ended_at is not None else _ended(step, attempt),
+        "StartTime": iso_time(attempt.started_at),
+        "EndTime": None if attempt.ended_at is None else iso_time(attempt.ended_at),
+        "JobName": attempt.job_name or None,
+        "FailureReason": attempt.reason or None,
+        "ExceptionType": attempt.exception_type,
+    }
+    return {key: value for key, value in row.items() if value is not None}
 
 
-def _root_dir(log: Path) -> Path | None:
-    """The directory of the host of a log, in the attempt that the log lies in."""
-    root_dir = AttemptLayout(log.parent.parent).host(log.stem).root_dir
-    return root_dir if root_dir.is_dir() else None
+def _ended(step: StepExecution, attempt: AttemptExecution) -> str:
+    """How an attempt ended that another followed or follows; one that goes on is as its step."""
+    for recorded in step.story:
+        match recorded.event:
+            case AttemptFailed(attempt=attempt.attempt):
+                return "Failed"
+            case AttemptStopped(attempt=attempt.attempt):
+                return "Stopped"
+    return shown_status(step)
 
 
-@contextmanager
-def enter(execution: PipelineExecution, step_name: str, *, terminal: bool, host_name: str | None = None) -> Iterator[Shell]:
-    """A shell in the step's container, or in a new one over what it left; the local S3 answers while it is open.
-
-    `terminal`: whether the caller's standard input is one. `host_name`: which of the job's hosts, None for the first.
-    Raises UsageError for a step that runs no container, whose job never came to run, or whose job another process is about
-    to start or to collect, and for a host that it has not.
-    """
-    runner = execution.home.runner(execution.home.settings.runner)
-    step = execution.step(step_name)
-    with tempfile.TemporaryDirectory(prefix="localpipe-shell-") as directory:
-        endpoint = endpoint_of(execution, runner, Path(directory))
-        try:
-            staged = _staged(execution, step, world_of(execution, runner, endpoint), host_name)
-            host = _index_of(host_name, staged)
-            own_command = shlex.join(runner.job_command(staged))
-            script = ["sh", "-c", f"export {JOB_COMMAND}={shlex.quote(own_command)}; {_OPEN_SHELL}"]
-            entered = runner.enter(staged.key, script, terminal=terminal, host=host) if step.status in BUSY else None
-            if entered:
-                yield Shell(line=CommandLine(argv=tuple(entered)), own_command=own_command)
-            else:
-                _refuse_what_is_in_hand(refreshed(execution), step_name)
-                runner.ensure_image(staged.image_uri)
-                alone = replace(staged, hosts=(staged.hosts[host],))
-                alone_as = alone.hosts[0].name if len(staged.hosts) > 1 else ""
-                line = runner.shell(alone, script, terminal=terminal)
-                yield Shell(line=line, own_command=own_command, alone_as=alone_as)
-                runner.reclaim(staged.attempt_dir, staged.image_uri)
-        finally:
-            endpoint.close()
-
-
-def _index_of(host_name: str | None, staged: StagedJob) -> int:
-    """Which of the job's hosts it is, from 0. Raises UsageError, naming those that there are."""
-    names = [host.name for host in staged.hosts]
-    if host_name is not None and host_name not in names:
-        raise UsageError(f"Step {staged.key.step!r} has no host {host_name!r}. Its hosts: {', '.join(names)}.")
-    return 0 if host_name is None else names.index(host_name)
-
-
-def _refuse_what_is_in_hand(execution: PipelineExecution, step_name: str) -> None:
-    """A shell over the files of a job that is about to start, or whose outputs are being read, would change them."""
-    status = execution.step(step_name).status
-    if status in BUSY and execution.driven:
-        raise UsageError(
-            f"Step {step_name!r} is {status.value}, and its job does not run at this moment: it waits for its turn, is "
-            "being made ready or has just ended. Try again when it runs."
-        )
-
-
-def artifacts_of(execution: PipelineExecution, step_name: str | None = None) -> list[JSON]:
-    """The objects that lie now under the outputs of each started step: `StepName`, `S3Uri`, `Path`, `Size`."""
-    steps = [execution.step(step_name)] if step_name else started_steps(execution.state)
-    return [
-        {"StepName": step.step, "S3Uri": str(info.uri), "Path": str(info.path), "Size": info.size}
-        for step in steps
-        for info in objects_of(step, execution.home.store)
-    ]
-
-
-def objects_of(step: StepExecution, store: ObjectStore) -> Iterator[ObjectInfo]:
-    """Yield the objects that lie now under the outputs of a step's last attempt."""
-    for uri in step.outputs:
-        for info in store.list(S3Uri.parse(uri)):
-            if str(info.uri) == uri or str(info.uri).startswith(f"{uri.rstrip('/')}/"):
-                yield info
-
-
-def _staged(execution: PipelineExecution, step: StepExecution, world: World, host_name: str | None) -> StagedJob:
-    """The job of the step's last attempt, described again from the journal; of the containers of a model that one."""
-    definition = execution.pipeline.steps[step.step]
-    if not execution.home.attempt_dir(execution.key(step)).is_dir():
-        if step.status in BUSY:
-            reason = "its job is not made ready yet."
-        elif step.last and step.last.reused:
-            reason = f"it was not done here; {reuse_words(step.last.reused)}."
-        elif step.reason:
-            reason = f"its job was not made ready. {step.reason}"
-        else:
-            reason = f"a {definition.type} step runs no container."
-        raise UsageError(f"There is nothing to enter in step {step.step!r}: {reason}")
-    attempt = Attempt(
-        key=execution.key(step),
-        step=definition,
-        job_name=step.job_name,
-        at=step.attempts[-1].started_at,
-        values={name: step_values(each) for name, each in execution.state.steps.items()},
-        reattach=True,
-    )
-    work = world.step_types[definition.type].work(resolve(attempt, world))
-    match work:
-        case RunJob(spec=spec):
-            key = attempt.key
-        case RunTransform(spec=transform):
-            key, spec = _container(transform, attempt.key, world, host_name)
-        case _:
-            reason = f"a {definition.type} step runs no container."
-            raise UsageError(f"There is nothing to enter in step {step.step!r}: {reason}")
-    environment = whole_environment(spec, world)
-    return world.stager.stage(spec, key, environment, anew=False, overlays=world.runner.overlays)
-
-
-def _container(transform: TransformSpec, key: AttemptKey, world: World, host_name: str | None) -> tuple[AttemptKey, JobSpec]:
-    """The container of a model that is called so, else the first."""
-    model = model_named(transform.model_name, world.registry.models())
-    containers = serving_specs(model, transform, world.execution.identity)
-    named = (child for child, spec in enumerate(containers, start=1) if spec.hosts[0].name == host_name)
-    child = next(named, 1)
-    return replace(key, child=child), containers[child - 1]
+def why_no_other(pipeline: Pipeline, step: StepExecution) -> str:
+    """Why a failed step was not tried again, in a sentence; empty if it has no policies and fails as no type of theirs."""
+    decision = retry_decision(pipeline.plan(), step)
+    policies = pipeline.steps[step.step].retry_policies
+    return decision.reason if isinstance(decision, GiveUp) and (policies or step.exception_type) else ""

@@ -6,18 +6,20 @@ Follows: service.md sections 9.1 and 11.2.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from localpipe.core.work import CallbackAnswer, ResolvedStep
 from localpipe.definition.wording import scalar_text
-from localpipe.engine.perform import fact_of
 from localpipe.engine.reuse import keys_of
-from localpipe.errors import ConflictingAppend, NotFound, UsageError
+from localpipe.errors import ConflictingAppend, LocalpipeError, NotFound, UsageError
 from localpipe.journal.lease import ring
-from localpipe.scheduling.events import MessageSent, numbered
-from localpipe.scheduling.state import BUSY
+from localpipe.scheduling.ending import fact_of
+from localpipe.scheduling.events import numbered
+from localpipe.scheduling.history import BUSY
+from localpipe.scheduling.state import fold
 from localpipe.service.executions import describe_pipeline_execution, refreshed
 from localpipe.steps.outputs import converted
 
@@ -26,12 +28,13 @@ if TYPE_CHECKING:
 
     from localpipe.core import JSON
     from localpipe.definition.model import StepDefinition
-    from localpipe.scheduling.events import Event
-    from localpipe.scheduling.state import AttemptExecution, StepExecution
+    from localpipe.scheduling.events import Event, MessageSent
+    from localpipe.scheduling.history import AttemptExecution, StepExecution
     from localpipe.service.executions import PipelineExecution
     from localpipe.service.wiring import Home
 
 _LONGEST_REASON = 256
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +60,9 @@ class Callback:
 def waiting_messages(home: Home) -> Sequence[JSON]:
     """The messages that wait for an answer, oldest execution first: their bodies, with `queueUrl` and `step`."""
     return [
-        {**each.sent.message, "queueUrl": each.sent.queue_url, "step": each.step.step}
-        for each in _callbacks(home)
-        if each.waits
+        {**sent.message, "queueUrl": sent.queue_url, "step": sent.step}
+        for execution_id in dict.fromkeys(home.journal.tokens().values())
+        for sent in _waiting(home, execution_id)
     ]
 
 
@@ -129,25 +132,29 @@ def _event(callback: Callback, answer: CallbackAnswer) -> Event:
 
 
 def _find(home: Home, token: str) -> Callback:
-    callbacks = list(_callbacks(home))
-    found = next((each for each in callbacks if each.sent.token == token), None)
-    if found is None:
-        near = get_close_matches(token, [each.sent.token for each in callbacks if each.waits], n=1)
+    execution_id = home.journal.tokens().get(token)
+    if execution_id is None:
+        near = get_close_matches(token, [message["token"] for message in waiting_messages(home)], n=1)
         raise NotFound("callback token", token, near, "`localpipe callback list` lists those that wait for an answer.")
-    return found
+    return _of_token(describe_pipeline_execution(home, execution_id), token)
 
 
 def _of_token(execution: PipelineExecution, token: str) -> Callback:
-    return next(each for each in _of_execution(execution) if each.sent.token == token)
+    return next(
+        Callback(execution=execution, step=step, attempt=attempt, sent=attempt.message)
+        for step in execution.state.steps.values()
+        for attempt in step.attempts
+        if attempt.message and attempt.message.token == token
+    )
 
 
-def _callbacks(home: Home) -> Iterator[Callback]:
-    for execution_id in home.journal.having(MessageSent):
-        yield from _of_execution(describe_pipeline_execution(home, execution_id))
-
-
-def _of_execution(execution: PipelineExecution) -> Iterator[Callback]:
-    for step in execution.state.steps.values():
-        for attempt in step.attempts:
-            if attempt.message:
-                yield Callback(execution=execution, step=step, attempt=attempt, sent=attempt.message)
+def _waiting(home: Home, execution_id: str) -> Iterator[MessageSent]:
+    """The messages of an execution that wait for an answer; none of one that this localpipe does not understand."""
+    try:
+        state = fold(home.journal.read(execution_id))
+    except LocalpipeError as error:
+        _log.warning("execution %s is left out: %s", execution_id, error)
+        return
+    for step in state.steps.values():
+        if step.status in BUSY and step.last and step.last.message:
+            yield step.last.message

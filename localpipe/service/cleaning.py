@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from localpipe.core.names import AttemptKey
     from localpipe.service.wiring import Home
 
 _SECONDS_PER_DAY = 86_400
@@ -96,15 +97,32 @@ def empty_trash(home: Home) -> None:
         raise HomeUnusable(f"Removed executions left files that are not yours. Remove them: sudo rm -rf {shlex.join(left)}")
 
 
-def sweep_jobs(home: Home) -> tuple[int, Sequence[str]]:
-    """Remove jobs of this home whose execution has ended, and what runners keep that no job will want any more.
+@dataclass(frozen=True, kw_only=True)
+class Swept:
+    """What became of the jobs of a home that runs left behind.
 
-    Returns how many there were, and for each runner that was used and cannot be asked now a sentence that says so.
+    `removed`: how many were. `interrupted`: ids of executions that have not ended and that no process drives, whose jobs
+    are still there for `resume`. `silent`: for each runner that was used and cannot be asked now a sentence that says so.
     """
+
+    removed: int
+    interrupted: Sequence[str]
+    silent: Sequence[str]
+
+
+def sweep_jobs(home: Home) -> Swept:
+    """Remove jobs of this home whose execution has ended, and what runners keep that no job will want any more."""
     available = home.availability()
     live = {each for each in home.journal.ids() if not fold(home.journal.read(each)).finished}
     usable = [home.runner(name) for name, availability in available.items() if availability.usable]
-    left = sum(runner.sweep(lambda key: key.execution_id in live) for runner in usable)
+    kept: set[str] = set()
+
+    def keep(key: AttemptKey) -> bool:
+        if key.execution_id in live:
+            kept.add(key.execution_id)
+        return key.execution_id in live
+
+    left = sum(runner.sweep(keep) for runner in usable)
     for runner in usable:
         runner.tidy()
     used = {started.settings["runner"] for started in home.journal.executions()}
@@ -113,7 +131,8 @@ def sweep_jobs(home: Home) -> tuple[int, Sequence[str]]:
         for name, availability in available.items()
         if name in used and not availability.usable
     ]
-    return left, silent
+    interrupted = [each for each in sorted(kept) if not is_driven(home.execution_dir(each))]
+    return Swept(removed=left, interrupted=interrupted, silent=silent)
 
 
 def _size(directory: Path) -> int:

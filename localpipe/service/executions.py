@@ -21,7 +21,9 @@ from localpipe.scheduling.events import ExecutionStarted, RetryRequested, StopRe
 from localpipe.scheduling.state import fold
 from localpipe.service.functions import function_host, kept_functions
 from localpipe.service.parts import part_of
-from localpipe.service.preflight import Pipeline, Preflight, fitter, read_pipeline
+from localpipe.service.pipelines import Pipeline, read_pipeline
+from localpipe.service.preflight import Preflight
+from localpipe.service.requests import fitter
 from localpipe.service.results import results_of
 from localpipe.service.serving_images import what_serves
 from localpipe.service.tuning_jobs import training_jobs_of
@@ -38,7 +40,8 @@ if TYPE_CHECKING:
     from localpipe.core.ports import Runner
     from localpipe.engine.endpoint import JobEndpoint
     from localpipe.scheduling.events import Recorded
-    from localpipe.scheduling.state import ExecutionState, StepExecution
+    from localpipe.scheduling.history import StepExecution
+    from localpipe.scheduling.state import ExecutionState
     from localpipe.service.wiring import Home
 
 _ID_ALPHABET = string.ascii_lowercase + string.digits

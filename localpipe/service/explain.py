@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from localpipe.caching.changes import at_path
 from localpipe.caching.contents import CONTENT
 from localpipe.caching.signature import Comparison
-from localpipe.caching.verdict import Verdict
+from localpipe.caching.verdict import CacheVerdict
 from localpipe.core.times import iso_time
 from localpipe.engine.reuse import BY_CACHE
 from localpipe.service.views import reuse_words
@@ -19,25 +20,24 @@ if TYPE_CHECKING:
     from localpipe.core import JSON
     from localpipe.definition.model import StepDefinition
     from localpipe.scheduling.events import CacheChecked
-    from localpipe.scheduling.state import StepExecution
+    from localpipe.scheduling.history import StepExecution
     from localpipe.service.executions import PipelineExecution
 
-__all__ = ["CONTENT", "Compared", "Explanation", "explain"]
-
-_VERDICTS: Mapping[Verdict, str] = {
-    Verdict.HIT: "it is equal to {source}.",
-    Verdict.FIRST: "the pipeline has no earlier result of it.",
-    Verdict.CHANGED: "it differs from the newest earlier result, {source}.",
-    Verdict.EXPIRED: "it is equal to {source}, which is older than ExpireAfter, {expire_after}.",
-    Verdict.GONE: "it is equal to {source}, whose outputs have been removed from the local S3.",
-    Verdict.OVERWRITTEN: "it is equal to {source}, but something else lies now where that wrote its outputs.",
+_VERDICTS: Mapping[CacheVerdict, str] = {
+    CacheVerdict.HIT: "it is equal to {source}.",
+    CacheVerdict.FIRST: "the pipeline has no earlier result of it.",
+    CacheVerdict.CHANGED: "it differs from the newest earlier result, {source}.",
+    CacheVerdict.EXPIRED: "it is equal to {source}, which is older than ExpireAfter, {expire_after}.",
+    CacheVerdict.GONE: "it is equal to {source}, whose outputs have been removed from the local S3.",
+    CacheVerdict.OVERWRITTEN: "it is equal to {source}, but something else lies now where that wrote its outputs.",
 }
 _COUNTED = {Comparison.CONTENT: "By contents", Comparison.SERVICE: "As the service compares"}
-_HITS_ON_SERVICE = (Verdict.HIT, Verdict.GONE)
+_DIGEST = re.compile(rf"({CONTENT}[0-9a-f]{{12}})[0-9a-f]+")
+_HITS_ON_SERVICE = (CacheVerdict.HIT, CacheVerdict.GONE)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compared:
+class ComparisonText:
     """One comparison in words, and the members that differ: path, what was there, what is there now, its name."""
 
     sentence: str
@@ -49,8 +49,13 @@ class Explanation:
     """Why a step was done or was not: `outcome` in a sentence, then each comparison, that which counted first."""
 
     outcome: str
-    comparisons: Sequence[Compared]
+    comparisons: Sequence[ComparisonText]
     document: JSON
+
+
+def short_digests(text: str) -> str:
+    """The text with the first digits only of each digest that stands for contents."""
+    return _DIGEST.sub(r"\1", text)
 
 
 def explain(execution: PipelineExecution, step_name: str) -> Explanation:
@@ -61,7 +66,7 @@ def explain(execution: PipelineExecution, step_name: str) -> Explanation:
     checks = sorted(last.checks.values(), key=lambda check: bool(check.off))
     return Explanation(
         outcome=_outcome(execution, step, definition, checks),
-        comparisons=[_compared(check, definition, _values(last.checks)) for check in checks],
+        comparisons=[_compared(check, definition, last.checks) for check in checks],
         document={
             "PipelineName": execution.name.pipeline_name,
             "PipelineExecutionArn": execution.name.arn,
@@ -92,17 +97,19 @@ def _outcome(
     return f"Step {step.step} was done: no earlier result stands for it."
 
 
-def _compared(check: CacheChecked, definition: StepDefinition, values: Mapping[str, JSON]) -> Compared:
-    verdict, by = Verdict(check.verdict), Comparison(check.by)
+def _compared(check: CacheChecked, definition: StepDefinition, checks: Mapping[str, CacheChecked]) -> ComparisonText:
+    verdict, by = CacheVerdict(check.verdict), Comparison(check.by)
     ended = f" (ended {iso_time(check.source_ended_at)})" if check.source_ended_at is not None else ""
     expire_after = definition.cache.expire_after if definition.cache else None
     found = _VERDICTS[verdict].format(source=f"{_named(check.source)}{ended}", expire_after=expire_after)
     head = _on_service(verdict, definition) if by is Comparison.SERVICE and check.off else _COUNTED[by]
-    rows = [(c["Path"], c["Old"], c["New"], _name_of(c, values) or "") for c in check.changes]
-    return Compared(sentence=f"{head}: {found}", changes=rows)
+    if verdict is CacheVerdict.FIRST and (earlier := checks[Comparison.SERVICE.value].source):
+        found = f"of its earlier results, the newest of which is {_named(earlier)}, the contents were not recorded."
+    rows = [(c["Path"], c["Old"], c["New"], _name_of(c, _values(checks)) or "") for c in check.changes]
+    return ComparisonText(sentence=f"{head}: {found}", changes=rows)
 
 
-def _on_service(verdict: Verdict, definition: StepDefinition) -> str:
+def _on_service(verdict: CacheVerdict, definition: StepDefinition) -> str:
     """What the service would do with the same history, where that does not count here."""
     hit = verdict in _HITS_ON_SERVICE
     if definition.cache is None or not definition.cache.enabled:

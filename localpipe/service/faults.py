@@ -9,7 +9,7 @@ from localpipe.definition.wording import did_you_mean
 from localpipe.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from localpipe.core.faults import Fault
     from localpipe.definition.model import StepDefinition
@@ -22,13 +22,22 @@ def fault_notes(
     jobs: Sequence[ForeseenJob],
     steps: Mapping[str, StepDefinition],
     step_types: Mapping[str, StepType],
+    *,
+    runs: Collection[str],
 ) -> list[str]:
-    """What will happen, in a sentence for each fault. Raises UsageError for one that cannot happen to its step."""
+    """What will happen, in a sentence for each fault. Raises UsageError for one that cannot happen to its step.
+
+    `runs`: the steps that the part has that is to run.
+    """
     notes = []
     for fault in faults:
         step = steps.get(fault.step)
         if step is None:
             raise UsageError(f"Fault {fault}: there is no step {fault.step!r}. {did_you_mean(fault.step, steps)}")
+        if fault.step not in runs:
+            raise UsageError(
+                f"Fault {fault} cannot happen: step {fault.step!r} does not run. Let it run too, or leave it out."
+            )
         job = next((job for job in jobs if job.node.name == fault.step), None)
         if why_not := _why_not(fault.kind, step_types[step.type], job):
             raise UsageError(f"Fault {fault} cannot happen: step {fault.step!r} {why_not}")
@@ -40,7 +49,7 @@ def _why_not(kind: FaultKind, step_type: StepType, job: ForeseenJob | None) -> s
     """What of the step keeps the fault from happening, to complete a sentence; empty: nothing does."""
     if kind in OF_THE_CREATE_CALL and not step_type.retryable:
         return f"is of type {step_type.type!r}, to which no retry policy applies."
-    if kind in OF_THE_JOB and not (step_type.retryable and step_type.job_name_argument):
+    if kind in OF_THE_JOB and not step_type.runs_jobs:
         return f"is of type {step_type.type!r}, which runs no job."
     if kind in WHILE_IT_RUNS and job is None:
         return f"is of type {step_type.type!r}. It happens to Processing and Training steps."

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from localpipe.definition.expressions import StepValues
     from localpipe.definition.model import PipelineDefinition, StepDefinition
     from localpipe.scheduling.events import ExecutionStarted
-    from localpipe.scheduling.state import StepExecution
+    from localpipe.scheduling.history import StepExecution
     from localpipe.service.executions import PipelineExecution
     from localpipe.steps.base import StepType
 

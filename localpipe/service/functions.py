@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from localpipe.core.functions import CapturedFunction, Function, function_name
 from localpipe.errors import DefinitionError, Problem
 from localpipe.functions.find import NAME_IT, find_function, usable_handler
+from localpipe.functions.names import defines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -56,14 +57,29 @@ def _why_not(function: Function | CapturedFunction | None) -> str:
     match function:
         case None:
             return "its code is nowhere"
-        case Function(file=file):
-            return "" if file is None or file.is_file() else f"there is no file {file}"
+        case Function():
+            return _why_not_named(function)
         case CapturedFunction():
             try:
                 usable_handler(function)
             except ValueError as error:
                 return str(error)
             return ""
+
+
+def _why_not_named(function: Function) -> str:
+    """Why what the settings name cannot be called; empty if it can, or its text does not tell."""
+    module, _, name = function.handler.rpartition(".")
+    file = function.file
+    if file is None:
+        place = function.directory / module.replace(".", "/")
+        file = next((each for each in (place.with_name(f"{place.name}.py"), place / "__init__.py") if each.is_file()), None)
+        if file is None:
+            compiled = any(place.parent.glob(f"{place.name}.*.so"))
+            return "" if compiled else f"there is no module {module} in {function.directory}"
+    if not file.is_file():
+        return f"there is no file {file}"
+    return "" if defines(file.read_bytes(), name) else f"{file} has no {name}"
 
 
 def described(function: Function | CapturedFunction) -> str:

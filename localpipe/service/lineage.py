@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from localpipe.core import JSON
     from localpipe.registry.resources import Resource
-    from localpipe.scheduling.state import StepExecution
+    from localpipe.scheduling.history import StepExecution
     from localpipe.service.executions import PipelineExecution
     from localpipe.service.wiring import Home
 

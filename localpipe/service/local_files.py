@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localpipe.definition.local_uris import FILE, LocalUse, absolute, local_uri, with_local_uris
+from localpipe.core.names import LOCAL_FILES, S3Uri
+from localpipe.definition.local_uris import LocalUse, absolute, is_local, local_uri, says_file, with_local_uris
 from localpipe.definition.wording import nearest
 from localpipe.errors import DefinitionError, Problem
 
@@ -37,12 +38,19 @@ class WithLocalFiles:
 
 
 def with_local_files(
-    home: Home, definition: str | Mapping[str, JSON], parameters: Mapping[str, JSON], part: Part, directory: Path
+    home: Home,
+    definition: str | Mapping[str, JSON],
+    parameters: Mapping[str, JSON],
+    part: Part,
+    *,
+    directory: Path,
+    pipeline_name: str,
 ) -> WithLocalFiles:
     """A pipeline that may name local paths and `file://` URIs, as one that has S3 URIs alone.
 
     Relative paths in the definition are from `directory`, in parameters and in the values of the part from the working
-    directory. Of these values only those are paths that begin with `file://`.
+    directory. Of these values only those are paths that begin with `file:`, or like a path that is there. What earlier
+    executions of the pipeline named is shown too, since their results may stand for steps.
     Raises DefinitionError for a path to read that is not there, and one to write that is a file or in what is read.
     """
     found = with_local_uris(
@@ -52,30 +60,53 @@ def with_local_files(
         home.model,
         directory=str(directory.absolute()),
         working_directory=str(Path.cwd()),
+        user_home=str(Path.home()),
     )
     uses = (*found.uses, *_given(part))
-    if not uses:
+    earlier = _named_earlier(home, pipeline_name)
+    if not uses and not earlier:
         return WithLocalFiles(home=home, definition=definition, parameters=parameters, part=part)
     problems = [*_unusable(uses), *_written_into_inputs(uses)]
     if problems:
         raise DefinitionError(dict.fromkeys(problems))
     given = {use.at: local_uri(use.path) for use in _given(part)}
     return WithLocalFiles(
-        home=_showing(home, uses),
+        home=_showing(home, uses, earlier),
         definition=json.dumps(found.definition) if found.uses else definition,
         parameters=found.parameters,
         part=replace(part, values={**part.values, **given}),
-        notes=tuple(dict.fromkeys(map(_note, uses))),
+        notes=tuple(dict.fromkeys(_note(use) for use in uses if use.text != local_uri(use.path))),
     )
+
+
+def _named_earlier(home: Home, pipeline_name: str) -> frozenset[Path]:
+    """The directories that earlier executions of a pipeline read or wrote, as far as they are there."""
+    shown = (
+        (S3Uri.parse(uri), Path(path))
+        for kept in home.journal.kept_settings(pipeline_name, f"s3://{LOCAL_FILES}/")
+        for uri, path in {**kept["s3_mounts"], **kept.get("s3_outputs", {})}.items()
+    )
+    return frozenset(path for uri, path in shown if uri.bucket == LOCAL_FILES and path.is_dir())
 
 
 def _given(part: Part) -> Sequence[LocalUse]:
     """The local paths among the values of a part."""
     return [
-        LocalUse(text=value, path=absolute(value, str(Path.cwd())), written=False, whole=True, at=name, step="")
+        LocalUse(text=value, path=_from_here(value), written=False, whole=True, at=name, step="")
         for name, value in part.values.items()
-        if isinstance(value, str) and value.startswith(FILE)
+        if isinstance(value, str) and _names_path(value)
     ]
+
+
+def _names_path(value: str) -> bool:
+    """Whether a value for a property of any kind is a path of this machine: it may be one inside of a container."""
+    if says_file(value) or value.startswith(f"s3://{LOCAL_FILES}/"):
+        return True
+    return is_local(value, whole=False) and Path(_from_here(value)).exists()
+
+
+def _from_here(text: str) -> str:
+    return absolute(text, str(Path.cwd()), str(Path.home()))
 
 
 def _read(definition: str | Mapping[str, JSON]) -> JSON:
@@ -90,10 +121,14 @@ def _note(use: LocalUse) -> str:
     return f"{use.text!r} is {'written' if use.written else 'read'} as {local_uri(use.path)}."
 
 
-def _showing(home: Home, uses: Sequence[LocalUse]) -> Home:
-    """The home with a prefix of S3 for each directory that is read, and for each that is written."""
+def _showing(home: Home, uses: Sequence[LocalUse], earlier: Iterable[Path]) -> Home:
+    """The home with a prefix of S3 for each directory that is read, and for each that is written.
+
+    `earlier` ones are read; what lies in one that is written is seen there, and must not stand in the way of writing.
+    """
     written = {_directory(use) for use in uses if use.written}
     read = {_directory(use) for use in uses if not use.written and not _comes_to_be(use, uses)} - written
+    read |= {path for path in earlier if not any(_is_within(path, directory) for directory in written)}
     kept = home.settings.kept()
     return home.keeping(
         {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from localpipe.core import names
 from localpipe.core.listing import Grouped, grouped
-from localpipe.core.names import S3Uri
+from localpipe.core.names import LOCAL_FILES, S3Uri
 from localpipe.core.ports import ObjectInfo
 from localpipe.errors import NotFound, UsageError
 from localpipe.store.nearest import nearest_prefix
@@ -63,11 +63,11 @@ def copy(store: ObjectStore, source: str, destination: str, recursive: bool) -> 
     """
     match _is_s3(source), _is_s3(destination):
         case True, True:
-            pairs = _within_store(store, _uri(source), _uri(destination), recursive=recursive)
+            pairs = _within_store(store, _uri(source), _target(destination), recursive=recursive)
         case True, False:
             return _download(store, _uri(source), destination, recursive=recursive)
         case False, True:
-            return _upload(store, Path(source), _uri(destination), recursive=recursive)
+            return _upload(store, Path(source), _target(destination), recursive=recursive)
         case _:
             raise UsageError(f"Neither {source!r} nor {destination!r} is an S3 URI (s3://bucket/key).")
     for info, target in pairs:
@@ -92,7 +92,7 @@ def cat(store: ObjectStore, uri_text: str) -> BinaryIO:
 
 def put_stream(store: ObjectStore, content: BinaryIO, destination: str) -> S3Uri:
     """Put all that is left of `content` as an object; a bucket is made where there is none. Raises UsageError."""
-    uri = _uri(destination)
+    uri = _target(destination)
     if not uri.key or uri.key.endswith("/"):
         raise UsageError(f"{destination} names no object: what comes from standard input needs a whole key.")
     store.put(uri, content)
@@ -238,6 +238,14 @@ def _listed(item: Grouped) -> Listed:
 
 def _is_s3(text: str) -> bool:
     return text.startswith(_SCHEME)
+
+
+def _target(text: str) -> S3Uri:
+    """Where something is to be put. Raises UsageError for a bucket that only shows what lies elsewhere."""
+    uri = _uri(text)
+    if uri.bucket == LOCAL_FILES:
+        raise UsageError(f"{text} shows a file or directory of this machine: write to /{uri.key} instead.")
+    return uri
 
 
 def _uri(text: str) -> S3Uri:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localpipe.core.times import iso_time
+from localpipe.core.tuning import TrialDetail
+from localpipe.jobs.metrics import no_value_text
 from localpipe.jobs.tuning import objective_in
+from localpipe.scheduling.children import ChildStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from localpipe.core import JSON
+    from localpipe.core.tuning import Parameters
     from localpipe.scheduling.children import ChildExecution
 
 _SHOWN_DIGITS = 4
@@ -29,7 +33,7 @@ def _job_row(job: ChildExecution) -> JSON:
         "StartTime": iso_time(job.started_at),
         "EndTime": None if job.ended_at is None else iso_time(job.ended_at),
         "FailureReason": job.reason or None,
-        "TunedHyperParameters": _detail(job).get("TunedHyperParameters"),
+        "TunedHyperParameters": _tuned(job),
         "Objective": None if value is None else {"MetricName": metric, "Value": value},
         "LogFiles": list(job.log_files),
     }
@@ -41,21 +45,32 @@ def _without_absent(row: JSON) -> JSON:
 
 def objective_of(job: ChildExecution) -> tuple[str, float | None]:
     """The metric that the job was to make good, empty for a job without one, and its last value, None if it has none."""
-    metric = _detail(job).get("Objective", {}).get("MetricName", "")
-    return metric, objective_in(job.properties or {}, metric)
+    detail = _detail(job)
+    return (detail.objective.metric, objective_in(job.properties or {}, detail.objective.metric)) if detail else ("", None)
 
 
 def job_remark(job: ChildExecution) -> str:
     """What there is to tell of a job besides its status, in one line: its objective, its parameters, why it failed."""
+    tuned = _tuned(job)
+    parts = (_objective_text(job), parameters_text(tuned) if tuned else "", job_trouble(job).partition("\n")[0])
+    return "  ".join(filter(None, parts))
+
+
+def job_trouble(job: ChildExecution) -> str:
+    """Why a job that has ended is of no use: it failed, or it has completed without an objective; else empty."""
     metric, value = objective_of(job)
-    tuned = _detail(job).get("TunedHyperParameters", {})
-    parts = [f"{metric} = {shortened(value)}"] if value is not None else []
-    if tuned:
-        parts.append(parameters_text(tuned))
-    return "  ".join([*parts, job.reason.partition("\n")[0]]).rstrip()
+    in_vain = metric and value is None and job.status is ChildStatus.COMPLETED
+    return job.reason or (no_value_text(job.properties, metric) if in_vain else "")
 
 
-def parameters_text(tuned: JSON) -> str:
+def _objective_text(job: ChildExecution) -> str:
+    metric, value = objective_of(job)
+    if value is not None:
+        return f"{metric} = {shortened(value)}"
+    return "no objective" if metric and job.status in {ChildStatus.COMPLETED, ChildStatus.STOPPED} else ""
+
+
+def parameters_text(tuned: Parameters) -> str:
     """`x = 0.25, y = 3`, numbers shortened."""
     return ", ".join(f"{name} = {_shown(value)}" for name, value in tuned.items())
 
@@ -78,11 +93,12 @@ def shortened(value: float | None) -> str:
 
 def _best(jobs: Iterable[ChildExecution]) -> ChildExecution | None:
     """The best of those that count: what failed does not."""
-    found = [(value, job) for job in jobs if (value := objective_of(job)[1]) is not None and not job.reason]
-    if not found:
-        return None
-    maximize = _detail(found[0][1])["Objective"]["Type"] == "Maximize"
-    return min(found, key=lambda each: (-each[0] if maximize else each[0], each[1].child))[1]
+    found = [
+        (detail.objective.loss(value), job.child, job)
+        for job in jobs
+        if (detail := _detail(job)) and (value := objective_of(job)[1]) is not None and not job.reason
+    ]
+    return min(found, key=lambda each: each[:2])[2] if found else None
 
 
 def _shown(text: str) -> str:
@@ -93,5 +109,11 @@ def _shown(text: str) -> str:
         return text
 
 
-def _detail(job: ChildExecution) -> JSON:
-    return job.detail or {}
+def _tuned(job: ChildExecution) -> Parameters | None:
+    detail = _detail(job)
+    return detail.parameters if detail else None
+
+
+def _detail(job: ChildExecution) -> TrialDetail | None:
+    """What a trial of a tuning job is; None for any other job."""
+    return TrialDetail.from_json(job.detail) if job.detail else None

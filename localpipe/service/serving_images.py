@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def what_serves(image: ImageStatus, settings: Settings) -> str:
-    """What stands for the image, its versions and what else differs; empty for the very image."""
+    """What stands for the image, its versions and what else differs; of the very image only that, or nothing."""
     if image.local == image.image_uri:
-        return ""
+        return f"{image.local}: {'; '.join(image.notes)}." if image.notes else ""
     target, found = _target_and_stand_in(image, settings)
     told = " ".join(image.notes)
     versions = [f"{found.framework} {found.version}" if found else "", f"Python {image.python}" if image.python else ""]

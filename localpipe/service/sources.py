@@ -7,9 +7,11 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from localpipe.errors import NotFound, UsageError
+from localpipe.journal.lease import is_driven
 from localpipe.scheduling.events import StepReused
-from localpipe.scheduling.state import StepStatus, fold
-from localpipe.service.history import past_execution
+from localpipe.scheduling.history import StepStatus
+from localpipe.scheduling.state import fold
+from localpipe.service.history import kept_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -31,9 +33,10 @@ class Source:
     state: ExecutionState
 
 
-def find_source(home: Home, pipeline_name: str, wanted: str | None) -> Source | None:
+def find_source(home: Home, pipeline_name: str, wanted: str | None, needed: Collection[str]) -> Source | None:
     """The execution of a pipeline with an ARN or id; the last one for `last` and None, and None if there is none.
 
+    `needed`: the steps that are to be taken from it, so that another can be named that has them.
     Raises NotFound; UsageError for one of another pipeline, and for one that has not ended.
     """
     if wanted in {None, LAST}:
@@ -44,11 +47,21 @@ def find_source(home: Home, pipeline_name: str, wanted: str | None) -> Source | 
         return None
     source = _read_source(home, execution_id)
     if source.state.status not in _CAN_BE_SOURCE:
-        raise UsageError(
-            f"Execution {execution_id} is {source.state.status}: only one that has ended can be a source. "
-            "Name another by --source."
-        )
+        raise UsageError(_not_ended(home, pipeline_name, source, needed))
     return source
+
+
+def _not_ended(home: Home, pipeline_name: str, source: Source, needed: Collection[str]) -> str:
+    """Why an execution can be no source yet, and what to do."""
+    execution_id = source.execution_id
+    better = better_source(home, pipeline_name, needed)
+    instead = f"Execution {better} has all that is needed: --source {better}" if better else "Name another by --source."
+    if is_driven(home.execution_dir(execution_id)):
+        return f"Execution {execution_id} is {source.state.status}: only one that has ended can be a source. {instead}"
+    return (
+        f"Execution {execution_id} was interrupted: only one that has ended can be a source. "
+        f"`localpipe resume {execution_id}` goes on with it. {instead}"
+    )
 
 
 def better_source(home: Home, pipeline_name: str, needed: Collection[str]) -> str | None:
@@ -74,6 +87,7 @@ def from_source(source: Source, name: str) -> StepReused:
         branches_taken=step.branches_taken,
         outputs=step.outputs,
         log_files=step.log_files,
+        given=step.last.reused.given if step.last and step.last.reused else (),
     )
 
 
@@ -98,4 +112,4 @@ def _known_execution(home: Home, pipeline_name: str, wanted: str) -> str:
 
 def _read_source(home: Home, execution_id: str) -> Source:
     state = fold(home.journal.read(execution_id))
-    return Source(arn=past_execution(home, state).name.arn, execution_id=execution_id, state=state)
+    return Source(arn=kept_name(home, state.started).arn, execution_id=execution_id, state=state)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from localpipe.scheduling.children import ChildExecution
-    from localpipe.scheduling.state import AttemptExecution
+    from localpipe.scheduling.history import AttemptExecution
     from localpipe.service.wiring import Home
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localpipe.core.times import iso_time
-from localpipe.scheduling.state import BUSY, StepExecution, StepStatus
+from localpipe.scheduling.history import BUSY, StepExecution, StepStatus
 from localpipe.service.own_jobs import job_rows, summary
 from localpipe.steps.callback import sent
 
@@ -37,9 +37,10 @@ def execution_document(
 ) -> JSON:
     """The one document of `--json`: the execution, and the rows of ListPipelineExecutionSteps, oldest first.
 
-    Each row has `Properties` and `LogFiles` added, and where the step has jobs of its own, such as the training jobs of a
-    tuning job, `Jobs`. Times are ISO 8601 UTC with milliseconds. `FailureReason` is null where there is none;
-    `SelectiveExecutionConfig` is only there if a part of the pipeline runs.
+    Each row has `Properties` and `LogFiles` added; where the step has jobs of its own, such as the training jobs of a tuning
+    job, `Jobs`; and where its job waits for room on this machine, `Awaits`, a sentence. Times are ISO 8601 UTC with
+    milliseconds. `FailureReason` is null where there is none; `SelectiveExecutionConfig` is only there if a part of the
+    pipeline runs.
     """
     rows = []
     for execution in started_steps(state):
@@ -50,6 +51,8 @@ def execution_document(
         row["LogFiles"] = list(execution.log_files)
         if execution.last and execution.last.children:
             row["Jobs"] = job_rows(execution.last.own_jobs)
+        if execution.last and execution.last.awaits:
+            row["Awaits"] = execution.last.awaits
         rows.append(row)
     return {
         "PipelineName": name.pipeline_name,
@@ -104,8 +107,9 @@ def metadata_of(execution: StepExecution, step_type: StepType) -> JSON:
 def reuse_words(reused: StepReused) -> str:
     """Where a step that was not done comes from, in words."""
     if not reused.source:
-        return "not selected: its values are given"
-    return f"{_REUSE_WORDS[reused.by]} of execution {reused.source.rpartition('/')[2]}"
+        return f"not selected: {'its values are given' if reused.properties or reused.property_files else 'taken as done'}"
+    given = f", with {', '.join(reused.given)} given by hand" if reused.given else ""
+    return f"{_REUSE_WORDS[reused.by]} of execution {reused.source.rpartition('/')[2]}{given}"
 
 
 def shown_status(execution: StepExecution) -> str:

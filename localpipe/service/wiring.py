@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from localpipe.journal.sqlite import SqliteJournal
     from localpipe.registry import SqliteRegistry
     from localpipe.runners.docker import ImageNames
+    from localpipe.runners.sandbox import SandboxImages
     from localpipe.settings import Settings
     from localpipe.staging import Stager
     from localpipe.steps.base import StepType
@@ -255,13 +256,12 @@ def _image_names(home: Home) -> ImageNames:
 def _docker_runner(home: Home) -> Runner:
     from localpipe.runners.docker import DockerRunner
 
-    return DockerRunner(home.location, _image_names(home), os.environ)
+    return DockerRunner(home.location, _image_names(home), os.environ, grace_seconds=home.settings.stop_grace_seconds)
 
 
 def _sandbox_runner(home: Home) -> Runner:
     from localpipe.core.image_archive import archive_of
     from localpipe.runners.exported_images import ExportedImages
-    from localpipe.runners.sandbox import SandboxRunner
 
     images = ExportedImages(
         cache=cache_dir(os.environ) / "images",
@@ -270,7 +270,7 @@ def _sandbox_runner(home: Home) -> Runner:
         environment=os.environ,
         say=home.say,
     )
-    return SandboxRunner(images, attempt_dir_of=home.attempt_dir, work_dir=home.location)
+    return _sandboxes(home, images)
 
 
 def _process_runner(home: Home) -> Runner:
@@ -279,7 +279,6 @@ def _process_runner(home: Home) -> Runner:
     from localpipe.images.resources import containers_dir
     from localpipe.runners.environment_images import EnvironmentImages
     from localpipe.runners.machine_root import machine_root
-    from localpipe.runners.sandbox import SandboxRunner
 
     environments = Environments(
         cache=cache_dir(os.environ),
@@ -295,7 +294,14 @@ def _process_runner(home: Home) -> Runner:
         environment=IMAGE_ENVIRONMENT,
         say=home.say,
     )
-    return SandboxRunner(images, attempt_dir_of=home.attempt_dir, work_dir=home.location)
+    return _sandboxes(home, images)
+
+
+def _sandboxes(home: Home, images: SandboxImages) -> Runner:
+    from localpipe.runners.sandbox import SandboxRunner
+
+    grace = home.settings.stop_grace_seconds
+    return SandboxRunner(images, attempt_dir_of=home.attempt_dir, work_dir=home.location, grace_seconds=grace)
 
 
 _RUNNERS: Mapping[str, Callable[[Home], Runner]] = {

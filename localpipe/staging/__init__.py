@@ -68,7 +68,7 @@ class Stager:
         return staged
 
     def objects(self, channel: Channel) -> tuple[S3Uri, list[S3Uri]]:
-        """The objects that a channel names, and the prefix that is common to their URIs. Raises as `sources.find_lines`."""
+        """The objects that a channel names, and the prefix below which all of them lie. Raises as `sources.find_objects`."""
         return find_objects(channel, self.store, self.nearest_prefix)
 
     def read(self, uri: S3Uri, channel: Channel) -> Iterator[bytes]:

@@ -35,7 +35,11 @@ def read_archive(archive: Path, directory: Path) -> None:
     Raises TarError for what is none and for a member that would lie elsewhere or be no file, directory or link; EOFError,
     zlib.error and OSError as reading does.
     """
-    with tarfile.open(archive, mode="r:*") as packed:
+    try:
+        opened = tarfile.open(archive, mode="r:*")  # noqa: SIM115 - closed below
+    except tarfile.ReadError as error:  # it tells of each compression on a line of its own
+        raise tarfile.ReadError("it is no tar archive, or a damaged one") from error
+    with opened as packed:
         packed.extractall(directory, filter=_readable)  # noqa: S202 - every member is judged
 
 

@@ -26,7 +26,7 @@ def compile_metrics(definitions: Sequence[MetricDefinition]) -> list[tuple[str, 
             pattern = re.compile(definition.regex)
         except re.error as error:
             raise JobFailed(
-                f"Metric {definition.name!r}: {definition.regex!r} is not a regular expression: {error}."
+                f"Metric {definition.name!r}: '{definition.regex}' is not a regular expression: {error}."
             ) from error
         compiled.append((definition.name, pattern))
     return compiled

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from localpipe.core.container_paths import lies_in, path_fault
 from localpipe.core.jobspec import InputMode
 from localpipe.errors import JobFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import PurePosixPath
 
     from localpipe.core.jobspec import Channel, HostSpec, JobSpec, OutputSpec
     from localpipe.core.names import S3Uri
-
-_SYSTEM = frozenset(
-    PurePosixPath(path)
-    for path in ("/", "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys", "/usr", "/var")
-)
-_KERNEL = frozenset(PurePosixPath(path) for path in ("/dev", "/proc", "/sys"))
 
 
 @dataclass(frozen=True)
@@ -82,10 +78,8 @@ def spec_of_host(spec: JobSpec, host: HostSpec) -> JobSpec:
 def check_targets(spec: JobSpec) -> None:
     """Raise JobFailed if a path that the spec wants in the container is not absolute or belongs to the system."""
     for what, path in _targets(spec):
-        if not path.is_absolute() or ".." in path.parts or path.root != "/":
-            raise JobFailed(f"{what}: the container path '{path}' is not an absolute path.")
-        if path in _SYSTEM or any(lies_in(path, kernel) for kernel in _KERNEL):
-            raise JobFailed(f"{what}: the container path '{path}' belongs to the system. Use a directory below /opt/ml.")
+        if fault := path_fault(path):
+            raise JobFailed(f"{what}: the container path '{path}' {fault}. Use a directory below /opt/ml.")
 
 
 def _targets(spec: JobSpec) -> Iterator[tuple[str, PurePosixPath]]:
@@ -120,11 +114,6 @@ def _shares_directory(channel: Channel, spec: JobSpec) -> bool:
 def overlap(one: PurePosixPath, other: PurePosixPath) -> bool:
     """Whether the directories are the same or one lies in the other."""
     return lies_in(one, other) or lies_in(other, one)
-
-
-def lies_in(path: PurePosixPath, directory: PurePosixPath) -> bool:
-    """Whether a path is the directory or below it: `is_relative_to` without its cost, which staging would pay often."""
-    return path.parts[: len(directory.parts)] == directory.parts
 
 
 @dataclass(frozen=True, kw_only=True)

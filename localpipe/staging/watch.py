@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from contextlib import contextmanager
@@ -36,6 +37,17 @@ _TELLING = (*_WRITTEN, FileMovedEvent, FileDeletedEvent, DirCreatedEvent, DirMov
 
 GROWING: tuple[type[FileSystemEvent], ...] = (FileCreatedEvent, FileModifiedEvent)
 """What is told of files that somebody goes on writing to."""
+
+
+_AT_THE_END = "InotifyEmitter.queue_events() called when the thread is inactive"
+"""What watchdog calls an error: that watching ended just as its thread was about to wait for more."""
+
+
+def _tells_something(record: logging.LogRecord) -> bool:
+    return record.getMessage() != _AT_THE_END
+
+
+logging.getLogger("watchdog.observers.inotify").addFilter(_tells_something)
 
 
 @contextmanager

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from localpipe.errors import Problem
 
 
+JOBS_AT_A_STOP = "jobs have {grace} to end"
+
+
 class StepType(StepKind, Protocol):
     """One value of a step's `Type`: what it means for a definition (`StepKind`), and what it does."""
 
@@ -29,6 +32,13 @@ class StepType(StepKind, Protocol):
 
     capped: ClassVar[bool]
     """Whether it counts against MaxParallelExecutionSteps; instant steps do not (service.md 13, no. 17)."""
+
+    runs_jobs: ClassVar[bool]
+    """Whether what it creates runs containers, and may fail after it was created."""
+
+    at_a_stop: ClassVar[str]
+    """What becomes of its work when the execution is stopped, in words; empty: it is over at once. `{grace}`: the time that
+    jobs have."""
 
     writes_unseen: ClassVar[bool]
     """Whether what it sets going may write to S3 wherever it likes."""
@@ -54,6 +64,10 @@ class StepType(StepKind, Protocol):
         """What a result means for the step: properties in Describe shape, or the service's failure reason."""
         ...
 
+    def branches_taken(self, properties: JSON) -> tuple[str, ...]:
+        """The branches that a step with these properties has opened. Raises ValueError where they cannot tell it."""
+        ...
+
     def metadata(self, properties: JSON) -> JSON:
         """Metadata in ListPipelineExecutionSteps, e.g. `{"ProcessingJob": {"Arn": ...}}`; `{}` without properties."""
         ...
@@ -71,6 +85,8 @@ class LeafStep:
     retryable: ClassVar[bool] = False
     can_be_depended_on: ClassVar[bool] = True
     capped: ClassVar[bool] = True
+    runs_jobs: ClassVar[bool] = False
+    at_a_stop: ClassVar[str] = ""
     writes_unseen: ClassVar[bool] = False
     fidelity: ClassVar[tuple[Rule, ...]] = ()
     never_retried: ClassVar[frozenset[str]] = frozenset()
@@ -85,6 +101,11 @@ class LeafStep:
         """None."""
         del step
         return {}
+
+    def branches_taken(self, properties: JSON) -> tuple[str, ...]:
+        """None."""
+        del properties
+        return ()
 
     def own_arguments(self, step: StepDefinition) -> JSON:
         """All of them."""

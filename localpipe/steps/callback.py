@@ -29,6 +29,7 @@ class CallbackStep(LeafStep):
     """Follows: service.md section 1.3, 1.4, 5.6, 11.2."""
 
     type: ClassVar[str] = "Callback"
+    at_a_stop: ClassVar[str] = "answers are waited for"
     extra_properties: ClassVar[tuple[str, ...]] = (OUTPUTS,)
     fields: ClassVar[tuple[str, ...]] = (_QUEUE, OUTPUTS)
     writes_unseen: ClassVar[bool] = True

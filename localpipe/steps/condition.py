@@ -8,6 +8,7 @@ from localpipe.core.work import Immediate, Success
 from localpipe.definition.conditions import check_conditions, evaluate_conditions
 from localpipe.definition.expression_forms import unknown_members
 from localpipe.definition.parse import parse_step_list
+from localpipe.definition.wording import shown
 from localpipe.steps.base import InstantStep
 
 if TYPE_CHECKING:
@@ -48,8 +49,20 @@ class ConditionStep(InstantStep):
     def work(self, step: ResolvedStep) -> Work:
         """Decide. Raises ExpressionError for operands that cannot be compared."""
         holds = evaluate_conditions(step.arguments[_CONDITIONS], f"{step.path}.Arguments.{_CONDITIONS}")
-        branch = _IF if holds else _ELSE
-        return Immediate(outcome=Success(properties={"Outcome": holds}, branches_taken=frozenset({branch})))
+        properties: JSON = {"Outcome": holds}
+        return Immediate(outcome=Success(properties=properties, branches_taken=frozenset(self.branches_taken(properties))))
+
+    def branches_taken(self, properties: JSON) -> tuple[str, ...]:
+        """The one of its Outcome. Raises ValueError for an outcome that is neither true nor false."""
+        match properties:
+            case {"Outcome": True}:
+                return (_IF,)
+            case {"Outcome": False}:
+                return (_ELSE,)
+            case {"Outcome": other}:
+                raise ValueError(f"Outcome is true or false; found {shown(other)}.")
+            case _:
+                return ()
 
     def metadata(self, properties: JSON) -> JSON:
         """`{"Condition": {"Outcome": "True"}}`: text here, a boolean as property. Follows: service.md section 3."""

@@ -43,6 +43,7 @@ class LambdaStep(LeafStep):
     type: ClassVar[str] = "Lambda"
     extra_properties: ClassVar[tuple[str, ...]] = (OUTPUTS,)
     fields: ClassVar[tuple[str, ...]] = (_ARN, OUTPUTS)
+    at_a_stop: ClassVar[str] = "functions go on to their end"
     writes_unseen: ClassVar[bool] = True
     fidelity: ClassVar[tuple[Rule, ...]] = (
         approximated(
@@ -69,14 +70,16 @@ class LambdaStep(LeafStep):
         return CallFunction(arn=step.fields[_ARN], event=step.arguments)
 
     def outcome(self, step: ResolvedStep, result: WorkResult) -> Outcome:
-        """The declared outputs out of the object that it returned. A stop is waited for; then what it returned is lost."""
+        """The declared outputs out of the object that it returned. A stop is waited for; then how it ended is lost,
+        unless it was by its time limit (service.md section 5.6).
+        """
         if not isinstance(result, FunctionResult):
             raise TypeError(f"step {step.name!r} called a function, but got a {type(result).__name__}")
         properties: JSON = {_ARN: step.fields[_ARN], OUTPUTS: {}}
+        if result.stopped and result.exit.end is not FunctionEnd.TIMED_OUT:
+            return Stopped(properties=properties)
         if result.exit.end in _REASONS:
             return _failed(step, f"{_REASONS[result.exit.end]}{result.exit.text}", properties)
-        if result.stopped:
-            return Stopped(properties=properties)
         try:
             outputs = _outputs(result.exit.text, declared_outputs(step.fields))
         except ValueError as error:

@@ -9,7 +9,7 @@ from localpipe.core.work import RunJob
 from localpipe.definition.property_paths import element_names
 from localpipe.jobs.processing import describe_processing_job, failure_reason, processing_problems, processing_spec
 from localpipe.jobs.processing_fidelity import PROCESSING_FIDELITY
-from localpipe.steps.base import LeafStep
+from localpipe.steps.base import JOBS_AT_A_STOP, LeafStep
 from localpipe.steps.jobs import job_outcome, job_result
 from localpipe.steps.signatures import PROCESSING_SIGNATURE
 
@@ -33,6 +33,8 @@ class ProcessingStep(LeafStep):
     properties_shape: ClassVar[str | None] = "DescribeProcessingJobResponse"
     job_name_argument: ClassVar[str | None] = "ProcessingJobName"
     retryable: ClassVar[bool] = True
+    runs_jobs: ClassVar[bool] = True
+    at_a_stop: ClassVar[str] = JOBS_AT_A_STOP
     fidelity: ClassVar[tuple[Rule, ...]] = PROCESSING_FIDELITY
     signature: ClassVar[Signature | None] = PROCESSING_SIGNATURE
 

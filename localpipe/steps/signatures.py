@@ -54,6 +54,6 @@ TUNING_SIGNATURE = Signature(
     settings=("max_trials",),
 )
 
-LAMBDA_SIGNATURE = Signature(members=("FunctionArn", "Arguments"), has_contents=False)
+LAMBDA_SIGNATURE = Signature(members=("FunctionArn", "Arguments"), has_contents=False, function="FunctionArn")
 
 CALLBACK_SIGNATURE = Signature(members=("SqsQueueUrl", "Arguments"), has_contents=False)

@@ -8,7 +8,7 @@ from localpipe.core.work import RunJob
 from localpipe.jobs.training import training_problems, training_spec
 from localpipe.jobs.training_description import describe_training_job, failure_reason
 from localpipe.jobs.training_fidelity import TRAINING_FIDELITY
-from localpipe.steps.base import LeafStep
+from localpipe.steps.base import JOBS_AT_A_STOP, LeafStep
 from localpipe.steps.jobs import job_outcome, job_result
 from localpipe.steps.signatures import TRAINING_SIGNATURE
 
@@ -32,6 +32,8 @@ class TrainingStep(LeafStep):
     properties_shape: ClassVar[str | None] = "DescribeTrainingJobResponse"
     job_name_argument: ClassVar[str | None] = "TrainingJobName"
     retryable: ClassVar[bool] = True
+    runs_jobs: ClassVar[bool] = True
+    at_a_stop: ClassVar[str] = JOBS_AT_A_STOP
     fidelity: ClassVar[tuple[Rule, ...]] = TRAINING_FIDELITY
     signature: ClassVar[Signature | None] = TRAINING_SIGNATURE
 

@@ -9,7 +9,7 @@ from localpipe.core.work import RunTransform
 from localpipe.jobs.transform import transform_problems, transform_spec
 from localpipe.jobs.transform_description import describe_transform_job, failure_reason
 from localpipe.jobs.transform_fidelity import TRANSFORM_FIDELITY
-from localpipe.steps.base import LeafStep
+from localpipe.steps.base import JOBS_AT_A_STOP, LeafStep
 from localpipe.steps.jobs import job_outcome, job_result
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class TransformStep(LeafStep):
     properties_shape: ClassVar[str | None] = "DescribeTransformJobResponse"
     job_name_argument: ClassVar[str | None] = "TransformJobName"
     retryable: ClassVar[bool] = True
+    runs_jobs: ClassVar[bool] = True
+    at_a_stop: ClassVar[str] = JOBS_AT_A_STOP
     fidelity: ClassVar[tuple[Rule, ...]] = TRANSFORM_FIDELITY
     signature: ClassVar[Signature | None] = Signature(
         members=(

@@ -12,7 +12,7 @@ from localpipe.jobs.tuning import tuning_spec
 from localpipe.jobs.tuning_description import describe_tuning_job, failure_reason
 from localpipe.jobs.tuning_fidelity import TUNING_FIDELITY
 from localpipe.jobs.tuning_problems import tuning_problems
-from localpipe.steps.base import LeafStep
+from localpipe.steps.base import JOBS_AT_A_STOP, LeafStep
 from localpipe.steps.signatures import TUNING_SIGNATURE
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class TuningStep(LeafStep):
     job_name_argument: ClassVar[str | None] = "HyperParameterTuningJobName"
     job_name_limit: ClassVar[int] = TUNING_JOB_NAME_LIMIT
     retryable: ClassVar[bool] = True
+    runs_jobs: ClassVar[bool] = True
+    at_a_stop: ClassVar[str] = JOBS_AT_A_STOP
     never_retried: ClassVar[frozenset[str]] = frozenset({JOB_INTERNAL_ERROR})
     fidelity: ClassVar[tuple[Rule, ...]] = TUNING_FIDELITY
     signature: ClassVar[Signature | None] = TUNING_SIGNATURE
@@ -55,14 +57,15 @@ class TuningStep(LeafStep):
         """
         if not isinstance(result, TuningResult):
             raise TypeError(f"a tuning job ended in a {type(result).__name__}")
-        properties = describe_tuning_job(step.arguments, _spec(step), result)
+        spec = _spec(step)
+        properties = describe_tuning_job(step.arguments, spec, result)
         match result.end:
             case TuningEnd.COMPLETED:
                 return Success(properties=properties)
             case TuningEnd.STOPPED:
                 return Stopped(properties=properties)
             case TuningEnd.FAILED:
-                return Failure(reason=f"ClientError: {failure_reason(result)}", properties=properties)
+                return Failure(reason=f"ClientError: {failure_reason(spec, result)}", properties=properties)
 
     def metadata(self, properties: JSON) -> JSON:
         """`{"TuningJob": {"Arn": ...}}`."""

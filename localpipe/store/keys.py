@@ -14,12 +14,14 @@ file system cannot hold is written with `%%`, which occurs in no sensible name:
 An escape is three bytes, so that the longest key still is a path that operating systems take.
 
 A file system has one entry by a name, S3 may have both `a` and `a/b`. Then the object `a` lies beside the directory, in a
-file `a%%=`. A name that holds `%%` and is not what these rules would write stands for no object.
+file `a%%=`. A name that holds `%%` and is not what these rules would write stands for no object: a file that is written
+beside the objects has such a name (`new_unfinished_name`) until it is whole.
 """
 
 from __future__ import annotations
 
 import re
+import secrets
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ _ESCAPE = re.compile(r"%%([5.?-_])")
 _CODES = {"%": "5", ".": ".", **{chr(code): chr(code ^ 0x40) for code in (*range(0x20), 0x7F)}}
 _CHARACTERS = {code: character for character, code in _CODES.items()}
 _ESCAPED_LENGTH = 3
+_UNFINISHED = re.compile(r"\.[0-9a-f]{16}%%part")
 _UNUSABLE_NAMES = frozenset({".", ".."})
 
 
@@ -88,8 +91,9 @@ class PlainNaming:
     """The naming of a directory that is not ours: names stand for themselves, and other keys do not exist."""
 
     def path(self, components: Sequence[str]) -> str | None:
-        """None if a component is no file name."""
-        return "/".join(components) if all(_is_name(component) for component in components) else None
+        """None if a component is no file name, or that of a file that is not whole yet."""
+        named = all(_is_name(component) and not is_unfinished(component) for component in components)
+        return "/".join(components) if named else None
 
     def beside(self, components: Sequence[str]) -> None:
         """No name stands for an object beside a directory."""
@@ -99,9 +103,9 @@ class PlainNaming:
         return False
 
     def component(self, names: Sequence[str]) -> str | None:
-        """The name, if it is text at all."""
+        """The name, if it is text at all and its file is whole."""
         (name,) = names
-        return name if is_text(name) else None
+        return name if is_text(name) and not is_unfinished(name) else None
 
 
 def names_of(component: str) -> tuple[str, ...]:
@@ -114,6 +118,16 @@ def names_of(component: str) -> tuple[str, ...]:
 def beside_names_of(component: str) -> tuple[str, ...]:
     """The names of the file that holds an object while a directory has the component's own name."""
     return _chunk_names(component, _BESIDE)
+
+
+def new_unfinished_name() -> str:
+    """A new name for a file beside objects that is not whole yet: under each naming it stands for no object."""
+    return f".{secrets.token_hex(8)}%%part"
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether `new_unfinished_name` gave it."""
+    return _UNFINISHED.fullmatch(name) is not None
 
 
 def is_text(text: str) -> bool:

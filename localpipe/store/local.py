@@ -27,7 +27,7 @@ from localpipe.core.names import LOCAL_FILES, S3Uri
 from localpipe.core.ports import ObjectInfo
 from localpipe.errors import HomeUnusable, StoreError
 from localpipe.store.contents import content_type_of, md5_of, opaque_etag
-from localpipe.store.keys import KEY_LIMIT_BYTES, EscapedNaming, is_text
+from localpipe.store.keys import KEY_LIMIT_BYTES, EscapedNaming, is_text, is_unfinished, new_unfinished_name
 from localpipe.store.mounts import mounts_by_bucket
 from localpipe.store.records import Record, Records
 from localpipe.store.spelling import merges_spellings, other_spelling
@@ -305,7 +305,7 @@ class LocalStore:
         if mount is None:
             return self.scratch_dir() / secrets.token_hex(8)
         mount.directory.mkdir(parents=True, exist_ok=True)
-        return mount.directory / f".{secrets.token_hex(8)}.part"
+        return mount.directory / new_unfinished_name()
 
     def _place(self, uri: S3Uri, file: Path, record: Record) -> ObjectInfo:
         """Rename a file of this file system to be the object. The record comes first: it says nothing of the old one."""
@@ -345,12 +345,10 @@ class LocalStore:
             temporary.unlink(missing_ok=True)
 
     def _sweep(self, before: float) -> None:
-        """Remove what killed processes left in the scratch directory before that time, epoch seconds."""
-        try:
-            items = list(os.scandir(self._root / _META / "scratch"))
-        except OSError:
-            return
-        for item in items:
+        """Remove what killed processes left unfinished before that time, epoch seconds."""
+        written = [mount.directory for mounts in self._mounts.values() for mount in mounts if mount.writable]
+        items = _entries(self._root / _META / "scratch")
+        for item in (*items, *(item for each in written for item in _entries(each) if is_unfinished(item.name))):
             with contextlib.suppress(OSError):  # another's file, or another process sweeps too
                 if item.stat(follow_symlinks=False).st_mtime < before:
                     shutil.rmtree(item.path) if item.is_dir(follow_symlinks=False) else Path(item.path).unlink()
@@ -369,6 +367,13 @@ class LocalStore:
 
 def _same_identity(one: os.stat_result, other: os.stat_result) -> bool:
     return (one.st_mtime_ns, one.st_size) == (other.st_mtime_ns, other.st_size)
+
+
+def _entries(directory: Path) -> Sequence[os.DirEntry[str]]:
+    """What is in a directory that may not be there."""
+    with contextlib.suppress(OSError), os.scandir(directory) as items:
+        return list(items)
+    return ()
 
 
 def _scan_mount(mount: S3Mount, prefix: str, start_after: str) -> Iterator[Found]:

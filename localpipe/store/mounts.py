@@ -41,7 +41,8 @@ def mounts_by_bucket(
 ) -> dict[str, tuple[S3Mount, ...]]:
     """The mounts of each bucket, the innermost first; `outputs` are writable, and made when something is put there.
 
-    `lock_file`: see `WritableTree`. Raises UsageError for a directory to read that is not there.
+    `lock_file`: see `WritableTree`. Raises UsageError for a directory of the settings that is not there; of
+    local files that a pipeline named and that were removed since, nothing is shown.
     """
     found = [*map(_read_only, mounts.items())]
     for uri, directory in outputs.items():
@@ -55,9 +56,7 @@ def mounts_by_bucket(
 
 def _read_only(shown: tuple[S3Uri, Path]) -> S3Mount:
     uri, directory = shown
-    if not directory.is_dir():
-        if uri.bucket == LOCAL_FILES:
-            raise UsageError(f"There is no directory {directory} any more, which the pipeline reads.")
+    if uri.bucket != LOCAL_FILES and not directory.is_dir():
         raise UsageError(
             f'[s3.mounts] "{uri}": there is no directory {directory}. Make it, or correct the path in localpipe.toml.'
         )

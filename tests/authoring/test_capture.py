@@ -6,7 +6,8 @@ import json
 import pytest
 
 from localpipe.core.names import ExecutionName, Identity, S3Uri
-from localpipe.server.capture import CallRefused, CapturedPipeline, CapturedStart, PastExecution, PipelineCapture
+from localpipe.core.past import PastExecution
+from localpipe.server.capture import CallRefused, CapturedPipeline, CapturedStart, PipelineCapture
 from localpipe.store import LocalStore
 
 ARN = "arn:aws:sagemaker:eu-west-1:123456789012:pipeline/P"

@@ -99,6 +99,15 @@ def test_functions_can_be_asked_after_and_stay_when_a_script_tidies_up(ours: Com
     assert list(ours.functions.functions) == ["notify"]
 
 
+@pytest.mark.documented
+@pytest.mark.parametrize("name", ["../../escaped", "a b", "n" * 65])
+def test_a_function_has_a_name_as_on_the_service(ours: Compilation, name: str) -> None:
+    with pytest.raises(ClientError, match=r"at 'functionName' failed to satisfy constraint") as refused:
+        client().create_function(**MADE | {"FunctionName": name})
+    assert refused.value.response["Error"]["Code"] == "ValidationException"
+    assert not ours.functions.functions
+
+
 @pytest.mark.usefixtures("ours")
 def test_no_function_is_called_while_a_pipeline_is_compiled() -> None:
     with pytest.raises(ClientError, match="localpipe does not serve lambda:Invoke while a pipeline is compiled"):

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import botocore.session
 import pytest
 
-from localpipe.caching.contents import Behind, content_values, named_in_manifest
+from localpipe.caching.contents import Name, NameOf, content_values, named_in_manifest, names_behind
 from localpipe.caching.signature import Comparison, compared, members_of
 from localpipe.core.jobspec import PropertyFileSpec
-from localpipe.core.names import ExecutionName, Identity
+from localpipe.core.names import ExecutionName, Identity, S3Uri
 from localpipe.core.work import ResolvedStep
 from localpipe.steps import STEP_TYPES, step_types
 
 if TYPE_CHECKING:
     from localpipe.core import JSON
-    from localpipe.core.names import S3Uri
+    from localpipe.core.signature import Signature
 
 MODEL = botocore.session.Session().get_service_model("sagemaker")
 IDENTITY = Identity(account="111122223333", region="us-east-1", role_arn="arn:aws:iam::111122223333:role/r")
@@ -73,21 +73,29 @@ def service_key(step: ResolvedStep) -> str:
 def content_key(step: ResolvedStep, **objects: str) -> str:
     signature = TYPES[step.type].signature
     assert signature is not None
-    return compared(step, Comparison.CONTENT, content_values(step, signature, behind(**objects))).key
+    return compared(step, Comparison.CONTENT, with_contents(step, signature, **objects)).key
 
 
-def behind(**objects: str) -> Behind:
-    """Objects by bucket."""
+def with_contents(step: ResolvedStep, signature: Signature, **objects: str) -> JSON:
+    """`objects`: what lies behind URIs, by bucket."""
+    found: dict[Name, JSON] = {}
+    while names := names_behind(step, signature, found):
+        found |= {name: behind(name, objects) for name in names}
+    return content_values(step, signature, found)
 
-    def digest(uri: S3Uri) -> str | None:
-        return objects.get(uri.bucket)
 
-    def model(name: str) -> JSON:
-        return {"Containers": [name]} if name == "m" else None
-
-    return Behind(
-        objects=digest, manifest=lambda uri: f"listed in {digest(uri)}", image=lambda uri: f"local {uri[-1]}", model=model
-    )
+def behind(name: Name, objects: Mapping[str, str]) -> JSON:
+    match name.of:
+        case NameOf.OBJECTS:
+            return objects.get(S3Uri.parse(name.text).bucket)
+        case NameOf.MANIFEST:
+            return f"listed in {objects.get(S3Uri.parse(name.text).bucket)}"
+        case NameOf.IMAGE:
+            return f"local {name.text[-1]}"
+        case NameOf.MODEL:
+            return {"Containers": [name.text]} if name.text == "m" else None
+        case NameOf.FUNCTION:
+            return f"code of {name.text}"
 
 
 def with_member(member: str, value: JSON) -> JSON:
@@ -182,7 +190,7 @@ def test_what_is_no_s3_uri_stays_as_it_is(text: str) -> None:
     arguments = {"InputDataConfig": [source], "Environment": {"A": text}}
     signature = TYPES["Training"].signature
     assert signature is not None
-    assert content_values(a_step("Training", arguments), signature, behind(one="d")) == arguments
+    assert with_contents(a_step("Training", arguments), signature, one="d") == arguments
 
 
 def test_a_whole_bucket_stays_a_name() -> None:
@@ -205,7 +213,7 @@ def test_a_manifest_stands_for_all_that_it_names(data_type: str) -> None:
     arguments = {"InputDataConfig": [{"ChannelName": "c", "DataSource": {"S3DataSource": source}}]}
     signature = TYPES["Training"].signature
     assert signature is not None
-    (channel,) = content_values(a_step("Training", arguments), signature, behind(one="d"))["InputDataConfig"]
+    (channel,) = with_contents(a_step("Training", arguments), signature, one="d")["InputDataConfig"]
     assert channel["DataSource"]["S3DataSource"]["S3Uri"] == "content:listed in d"
 
 
@@ -252,7 +260,7 @@ def test_a_declared_property_file_counts() -> None:
 
 
 def test_a_model_counts_by_its_containers() -> None:
-    known, unknown = (content_values(a_step("Transform", {"ModelName": name}), SIGNATURE, behind()) for name in ("m", "n"))
+    known, unknown = (with_contents(a_step("Transform", {"ModelName": name}), SIGNATURE) for name in ("m", "n"))
     assert known["ModelName"] not in {"m", "n"}
     assert unknown == {"ModelName": "n"}
 

@@ -124,6 +124,16 @@ def test_with_contents_an_edited_script_is_done_and_an_unchanged_one_is_not(
     assert "On the service it would have been done, with a CacheConfig that is Enabled it would not: it is equal to" in out
 
 
+def test_a_result_whose_contents_were_not_recorded_is_told_of(cli: Cli, write: Write, data: None) -> None:
+    write(counting(None))
+    first, _ = started(cli)
+    started(cli, "--cache", "content")
+    assert (
+        f"By contents: of its earlier results, the newest of which is execution {first}, the contents were not recorded.\n"
+        in cli("explain", "last", "Count").out
+    )
+
+
 def test_caching_can_be_switched_off(cli: Cli, write: Write, data: None) -> None:
     write(counting({"Enabled": True, "ExpireAfter": "P1D"}))
     started(cli)

@@ -6,14 +6,13 @@ import json
 import signal
 import sys
 import textwrap
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from commands import Cli, Spawn, Write, decision, model
-from support import pipeline
+from support import has_ended, pipeline, until
 
 if TYPE_CHECKING:
     from localpipe.core import JSON
@@ -21,6 +20,12 @@ if TYPE_CHECKING:
 ARN = "arn:aws:lambda:us-east-1:111122223333:function:notify"
 QUEUE = "https://sqs.us-east-1.amazonaws.com/111122223333/approvals"
 KILLED = -9
+ABSENT = {
+    "handlers/notify.py:handle": "{place}/handlers/notify.py has no handle",
+    "handlers.notify:handle": "{place}/handlers/notify.py has no handle",
+    "handlers.notifier:handler": "there is no module handlers.notifier in {place}",
+}
+"""Handlers that the settings name and the fixture's file has not, and why they cannot be called."""
 
 
 def call(name: str = "Notify", outputs: JSON = (), **arguments: JSON) -> JSON:
@@ -51,12 +56,12 @@ def function(place: Path) -> Callable[..., None]:
 
 def waiting(cli: Cli, count: int = 1) -> list[JSON]:
     """The messages, once there are so many."""
-    for _ in range(400):
-        messages = cli("callback", "list", "--json").document
-        if len(messages) >= count:
-            return messages
-        time.sleep(0.02)
-    raise AssertionError("no message came")
+
+    def messages() -> list[JSON]:
+        listed: list[JSON] = cli("callback", "list", "--json").document
+        return listed if len(listed) >= count else []
+
+    return until(messages, f"{count} messages")
 
 
 def test_a_function_of_the_settings_gets_the_name_of_the_model_that_was_made(
@@ -77,6 +82,19 @@ def test_a_function_of_the_settings_gets_the_name_of_the_model_that_was_made(
     assert cli("logs", "last", "Notify").out == f"telling of {name}\n"
 
 
+def test_by_contents_a_function_is_called_again_when_its_code_has_changed(
+    cli: Cli, write: Write, function: Callable[..., None]
+) -> None:
+    write(pipeline(call(x="1") | {"CacheConfig": {"Enabled": True, "ExpireAfter": "P1D"}}))
+    run = ("run", "pipe.json", "--cache", "content")
+    function("def handler(event, context):\n    return {}\n")
+    cli(*run)
+    assert "Notify: Succeeded, cached: " in cli(*run).err
+    function("def handler(event, context):\n    return {}  # edited\n")
+    assert "cached" not in cli(*run).err
+    assert "\nCode    content:" in cli("explain", "last", "Notify").out
+
+
 def test_a_function_that_is_nowhere_is_refused_before_anything_runs(cli: Cli, write: Write) -> None:
     refused = cli("run", write(pipeline(model("Keep"), call())))
     assert refused.status == 2
@@ -94,6 +112,27 @@ def test_a_handler_file_that_is_not_there_is_refused_before_anything_runs(cli: C
     refused = cli("check", write(pipeline(call())))
     assert refused.status == 2
     assert f"cannot be called here: there is no file {place}/handlers/notify.py." in refused.err
+
+
+@pytest.mark.parametrize("handler", ABSENT)
+def test_a_handler_that_is_not_there_is_refused_before_anything_runs(
+    cli: Cli, write: Write, function: Callable[..., None], place: Path, handler: str
+) -> None:
+    function("def handler(event, context): pass")
+    (place / "localpipe.toml").write_text(f'[lambda]\nnotify = "{handler}"\n')
+    refused = cli("check", write(pipeline(call())))
+    assert refused.status == 2
+    assert f"Lambda function 'notify' cannot be called here: {ABSENT[handler].format(place=place)}. Name its" in refused.err
+
+
+@pytest.mark.parametrize("file", ["notify.v2.py", "json.py", "os.py", "my-handler.py", "__main__.py"])
+def test_a_file_of_any_name_may_have_the_handler(cli: Cli, write: Write, place: Path, file: str) -> None:
+    code = "import dataclasses, json\n@dataclasses.dataclass\nclass Note:\n    text: str\n"
+    (place / "code").mkdir()
+    (place / "code" / file).write_text(f"{code}def handler(event, context): return {{'who': Note('me').text}}\n")
+    (place / "localpipe.toml").write_text(f'[lambda]\nnotify = "code/{file}:handler"\n')
+    ended = cli("run", write(pipeline(call(outputs=["who"]), tell("Steps.Notify.OutputParameters['who']"))))
+    assert "Step Tell failed: me\n" in ended.err
 
 
 def test_a_check_says_where_the_code_of_functions_comes_from(
@@ -218,17 +257,14 @@ def test_ctrl_c_waits_for_the_answer_and_a_second_one_ends_the_wait(cli: Cli, sp
     run = spawn("run", write(pipeline(ask())))
     waiting(cli)
     run.send_signal(signal.SIGINT)
-    for _ in range(400):
-        (message,) = waiting(cli)
-        if message["status"] == "Stopping":
-            break
-        time.sleep(0.02)
-    assert message["status"] == "Stopping"
+    until(lambda: waiting(cli)[0]["status"] == "Stopping", "a message that asks to stop")
+    (message,) = waiting(cli)
     assert cli("show", "last", "--json").document["PipelineExecutionStatus"] == "Stopping"
     assert run.poll() is None
     run.send_signal(signal.SIGINT)
     _, told = run.communicate(timeout=20)
     assert run.returncode == 130
+    assert "\nStopping: answers are waited for. Ctrl-C again ends all at once, a third time leaves.\n" in told
     assert f"  Ask waits for an answer before it stops:\n    localpipe callback succeed {message['token']}" in told
     assert "  Stopped    Ask\n" in told
     assert cli("callback", "list", "--json").document == []
@@ -257,11 +293,8 @@ def test_a_command_that_fails_is_told_in_the_log_and_the_step_waits_on(
     (place / "localpipe.toml").write_text('[callback]\n"*" = "echo cannot; exit 3"\n')
     run = spawn("run", write(pipeline(ask())))
     (message,) = waiting(cli)
-    for _ in range(400):
-        log = cli("logs", "last", "Ask").out
-        if "status 3" in log:
-            break
-        time.sleep(0.02)
+    until(lambda: "status 3" in cli("logs", "last", "Ask").out, "the end of the command in the log")
+    log = cli("logs", "last", "Ask").out
     assert log == "cannot\nlocalpipe: the command 'echo cannot; exit 3' ended with status 3, which alone fails no step.\n"
     cli("callback", "succeed", message["token"])
     assert run.wait(20) == 0
@@ -290,11 +323,7 @@ def test_a_function_is_called_again_after_kill_9_and_the_first_call_is_over(
     (row,) = resumed.document["Steps"]
     assert (row["StepStatus"], row["AttemptCount"]) == ("Succeeded", 1)
     first, _ = lines_of(calls, 2)
-    for _ in range(200):
-        if not Path(f"/proc/{first}").exists():
-            break
-        time.sleep(0.02)
-    assert not Path(f"/proc/{first}").exists() or "zombie" in Path(f"/proc/{first}/status").read_text()
+    until(lambda: has_ended(int(first)), "the end of the first call")
 
 
 def test_ctrl_c_waits_for_a_function_and_a_second_one_ends_it(
@@ -329,16 +358,12 @@ def test_ctrl_c_waits_for_a_function_and_a_second_one_ends_it(
 
 
 def wait_until_stopping(cli: Cli) -> None:
-    for _ in range(400):
-        if cli("show", "last", "--json").document["PipelineExecutionStatus"] == "Stopping":
-            return
-        time.sleep(0.02)
-    raise AssertionError("it does not stop")
+    until(lambda: cli("show", "last", "--json").document["PipelineExecutionStatus"] == "Stopping", "that it stops")
 
 
 def lines_of(file: Path, count: int) -> list[str]:
-    for _ in range(400):
-        if file.exists() and len(lines := file.read_text().split()) >= count:
-            return lines
-        time.sleep(0.02)
-    raise AssertionError(f"{file} has no {count} lines")
+    def lines() -> list[str]:
+        written = file.read_text().split() if file.exists() else []
+        return written if len(written) >= count else []
+
+    return until(lines, f"{count} lines in {file}")

@@ -7,14 +7,13 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from commands import Cli, Spawn, Write
-from support import pipeline, processing
+from support import pipeline, processing, until
 
 if TYPE_CHECKING:
     from localpipe.core import JSON
@@ -46,12 +45,12 @@ def wait_for(process: subprocess.Popen[str], text: str) -> None:
 
 def wait_for_jobs(place: Path, count: int = 1) -> None:
     """Wait until so many jobs have said that they have begun; their signal handlers are in place then."""
-    for _ in range(1000):
+
+    def have_begun() -> bool:
         logs = place.glob(".localpipe/runs/*/*/1/logs/*.log")
-        if sum("begun" in log.read_text() for log in logs) == count:
-            return
-        time.sleep(0.02)
-    raise AssertionError("no job has begun")
+        return sum("begun" in log.read_text() for log in logs) == count
+
+    until(have_begun, f"the begin of {count} jobs")
 
 
 def let_go(place: Path, step: str) -> None:
@@ -69,11 +68,7 @@ def open_files(pid: int) -> set[str]:
 
 
 def wait_until_it_reads_the_journal(process: subprocess.Popen[str]) -> None:
-    for _ in range(1000):
-        if "journal.db" in open_files(process.pid):
-            return
-        time.sleep(0.02)
-    raise AssertionError("it does not read the journal")
+    until(lambda: "journal.db" in open_files(process.pid), "that it reads the journal")
 
 
 @pytest.fixture
@@ -93,7 +88,7 @@ def test_an_interrupt_stops_with_grace(spawn: Spawn, write: Write, place: Path) 
     document = json.loads(out)
     assert document["PipelineExecutionStatus"] == "Stopped"
     assert {row["StepStatus"] for row in document["Steps"]} == {"Stopped"}
-    assert "\nStopping: jobs have 120 s to end. Ctrl-C again kills them, a third time leaves.\n" in err
+    assert "\nStopping: jobs have 120 s to end. Ctrl-C again ends all at once, a third time leaves.\n" in err
     assert re.search(r"\nNext: localpipe retry [a-z0-9]{12} ", err)
 
 
@@ -250,3 +245,19 @@ def test_what_a_job_prints_is_in_its_log_alone(cli: Cli, write: Write) -> None:
     assert Path(log).read_text() == "hello\n"
     assert "hello" not in ended.err
     assert cli("logs", "last", "Say").out == "hello\n"
+
+
+def test_gc_names_the_execution_whose_jobs_it_keeps(cli: Cli, spawn: Spawn, write: Write, place: Path) -> None:
+    run = spawn("run", write(pipeline(job("Wait", PATIENT))), "--runner", "process")
+    wait_for_jobs(place)
+    run.kill()
+    run.wait()
+    (execution_id,) = (path.name for path in (place / ".localpipe" / "runs").iterdir())
+    kept = cli("gc")
+    assert kept.out == "Nothing to remove.\n"
+    resume = f"localpipe resume {execution_id}"
+    assert f"{execution_id} was interrupted: its jobs are kept. To go on with them: {resume}\n" in kept.err
+    resumed = spawn("resume", execution_id)
+    let_go(place, "Wait")
+    assert resumed.wait() == 0
+    assert "interrupted" not in cli("gc").err

@@ -67,6 +67,38 @@ def test_a_given_value_may_be_a_file_uri(cli: Cli, write: Write, place: Path) ->
     given = "Steps.Up.ProcessingOutputConfig.Outputs[out].S3Output.S3Uri=file://mine"
     assert cli("run", "pipe.json", "--runner", "process", "--only", "Again", "--set", given).status == 0
     assert (place / "out/c.txt").read_text() == "one\n"
+    plain = given.replace("file://", "./")
+    assert cli("run", "pipe.json", "--runner", "process", "--only", "Again", "--set", plain).status == 0
+
+
+@pytest.mark.sandbox
+def test_results_in_a_directory_are_found_by_later_executions(cli: Cli, write: Write, place: Path) -> None:
+    put(place, "data/a.txt")
+    first = step("Up", UPPER, source="data", target={"Get": "Parameters.Out"})
+    first["CacheConfig"] = {"Enabled": True, "ExpireAfter": "P1D"}
+    again = f"open('{OUT}/c.txt', 'w').write(open('{IN}/b.txt').read())"
+    where = {"Name": "Out", "Type": "String", "DefaultValue": "s3://bucket/none"}
+    second = step("Again", again, source=output_of("Up", "out"), target="s3://bucket/again")
+    write(pipeline(first, second, parameters=(where,)))
+    assert cli("run", "pipe.json", "--runner", "process", "-p", "Out=./one").status == 0
+    one = f"s3://localpipe-files{place}/one"
+    alone = cli("run", "pipe.json", "--runner", "process", "--only", "Again")
+    assert alone.status == 0, alone.err
+    ended = cli("run", "pipe.json", "--runner", "process", "-p", "Out=./two")
+    assert "  Up: Succeeded, cached: " in ended.err
+    as_told = cli("run", "pipe.json", "--runner", "process", "--cache", "off", "-p", f"Out={one}")
+    assert as_told.status == 0, as_told.err
+    assert " is written as " not in as_told.err
+    assert not (place / "two").exists()
+
+
+def test_nothing_is_copied_to_where_local_files_are_only_shown(cli: Cli, place: Path) -> None:
+    put(place, "a.txt")
+    ended = cli("s3", "cp", "a.txt", "s3://localpipe-files/data/a.txt")
+    assert (ended.status, ended.err) == (
+        2,
+        "Error: s3://localpipe-files/data/a.txt shows a file or directory of this machine: write to /data/a.txt instead.\n",
+    )
 
 
 @pytest.mark.sandbox

@@ -151,7 +151,8 @@ def test_the_definition_of_today_is_run(cli: Cli, write: Write) -> None:
             ["--select", "B", "--select", "C"],
             (
                 "Invalid SourcePipelineExecutionArn: null. The selected steps [B, C] have dependencies on [A]. Name an "
-                "execution of the pipeline that has done them by --source, or give their values by --set."
+                "execution of the pipeline that has done them by --source, or give their values by --set, or --done for a "
+                "step that gives none."
             ),
         ),
         (
@@ -169,7 +170,7 @@ def test_the_definition_of_today_is_run(cli: Cli, write: Write) -> None:
             ["--only", "Deep"],
             (
                 "Step 'Deep' is in IfSteps of 'Check', which took ElseSteps in the source: it would not run. "
-                "Let 'Check' decide again: --from Check"
+                "Let 'Check' decide again (--from Check), or give its outcome: --set Steps.Check.Outcome"
             ),
         ),
         (
@@ -183,6 +184,22 @@ def test_the_definition_of_today_is_run(cli: Cli, write: Write) -> None:
         (
             ["--only", "C", "--set", "Steps.Apart.ModelName=m"],
             "Steps.Apart.ModelName: no step that runs waits for step 'Apart'. Choose one of 'B'.",
+        ),
+        (
+            ["--only", "B", "--only", "C"],
+            "--only is given twice: 'B' and 'C'. For several steps: --select B --select C",
+        ),
+        (
+            ["--only", "C", "--done", "Apart"],
+            "--done Apart: no step that runs waits for step 'Apart'. Choose one of 'B'.",
+        ),
+        (
+            ["--only", "Deep", "--set", "Steps.Check.Outcome=perhaps"],
+            'Steps.Check.Outcome: Outcome is true or false; found "perhaps".',
+        ),
+        (
+            ["--only", "C", "--fault", "B=Step.THROTTLING"],
+            "Fault B=Step.THROTTLING*1 cannot happen: step 'B' does not run. Let it run too, or leave it out.",
         ),
         (["--only", "C", "--set", "Steps.B.ModelName"], "'Steps.B.ModelName' is not of the form Steps.STEP.PROPERTY=VALUE."),
     ],
@@ -202,7 +219,7 @@ def test_without_an_earlier_execution_a_part_that_needs_one_is_refused(cli: Cli,
     assert ended.status == 2
     assert re.fullmatch(
         rf"Error: Execution {ID} cannot be the source: what is needed has not succeeded there: B \(not started\)\. "
-        r"Let them run too, or use --set\.\n",
+        r"Let them run too, or give their values by --set, or --done for a step that gives none\.\n",
         ended.err,
     )
 
@@ -250,6 +267,52 @@ def test_a_given_value_takes_the_place_of_the_sources(cli: Cli, write: Write) ->
     ended = cli("run", "pipe.json", "--json", "--only", "C", "--set", "Steps.B.ModelName=mine")
     assert rows(ended)["C"]["Properties"]["PrimaryContainer"]["Image"] == "image-mine"
     assert rows(ended)["B"]["SelectiveExecutionResult"]["SourcePipelineExecutionArn"]
+    assert re.search(
+        rf"  B: Succeeded, not selected: the result of execution {ID}, with ModelName given by hand\n", ended.err
+    )
+    again = cli("run", "pipe.json", "--only", "C")
+    assert re.search(
+        rf"  B: Succeeded, not selected: the result of execution {ID}, with ModelName given by hand\n", again.err
+    )
+
+
+def test_a_given_outcome_opens_its_branch_without_any_execution_before(cli: Cli, write: Write) -> None:
+    write(CHAIN)
+    ended = cli("run", "pipe.json", "--only", "Deep")
+    assert ended.err == (
+        "Error: Invalid SourcePipelineExecutionArn: null. The selected steps [Deep] have dependencies on [B, Check]. Name "
+        "an execution of the pipeline that has done them by --source, or give their values by --set (--set "
+        "Steps.Check.Outcome=True or False), or --done for a step that gives none.\n"
+    )
+    values = ["--set", "Steps.B.ModelName=mine", "--set"]
+    ended = cli("run", "pipe.json", "--json", "--only", "Deep", *values, "Steps.Check.Outcome=True")
+    assert rows(ended)["Deep"]["StepStatus"] == "Succeeded"
+    assert rows(ended)["Check"]["Metadata"] == {}
+    ended = cli("run", "pipe.json", "--only", "Deep", *values, "Steps.Check.Outcome=false")
+    assert "'Check', which took ElseSteps as its outcome is given: it would not run." in ended.err
+
+
+def test_a_given_outcome_wins_over_the_sources(cli: Cli, write: Write) -> None:
+    write(CHAIN)
+    run_once(cli)
+    ended = cli("run", "pipe.json", "--json", "--only", "Deep", "--set", "Steps.Check.Outcome=True")
+    assert rows(ended)["Deep"]["StepStatus"] == "Succeeded"
+
+
+def test_a_step_that_gives_nothing_can_be_taken_as_done(cli: Cli, write: Write) -> None:
+    write(pipeline(model("A"), model("B", DependsOn=["A"]), using("C", "A")))
+    assert "no value is given for it" in cli("run", "pipe.json", "--only", "C", "--done", "A").err
+    ended = cli("run", "pipe.json", "--json", "--only", "B", "--done", "A")
+    assert (reused(ended), rows(ended)["B"]["StepStatus"]) == ({"A"}, "Succeeded")
+    assert "  A: Succeeded, not selected: taken as done\n" in ended.err
+    assert ", with its completion given by hand\n" in cli("run", "pipe.json", "--only", "B").err
+
+
+def test_the_steps_of_a_collection_are_named_first(cli: Cli, write: Write) -> None:
+    write(pipeline(model("TuneRents"), model("Rents-CreateModel")))
+    assert cli("run", "pipe.json", "--only", "Rents").err == (
+        "Error: There is no step 'Rents'. Did you mean 'Rents-CreateModel'?\n"
+    )
 
 
 def test_a_value_that_is_not_given_is_named(cli: Cli, write: Write) -> None:

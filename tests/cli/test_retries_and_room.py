@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,27 @@ def test_a_run_tells_of_attempts_and_waits_and_why_it_gave_up(cli: Cli, write: W
     assert [row["ExceptionType"] for row in document["Attempts"]] == ["Step.THROTTLING"] * 2
 
 
+def test_a_policy_may_ask_for_a_wait_of_weeks_and_a_stop_ends_it(cli: Cli, spawn: Spawn, write: Write) -> None:
+    policy = [THROTTLING[0] | {"IntervalSeconds": 0.01, "BackoffRate": 1e9, "MaxAttempts": 5}]
+    run = spawn("run", write(pipeline(model("Model", RetryPolicies=policy))), "--fault", "Model=Step.THROTTLING*3")
+    assert run.stderr
+    for line in run.stderr:
+        if "attempt 3 follows" in line:
+            break
+    assert line.partition("  ")[2] == "Model: attempt 3 follows in 28 d by its retry policy\n"
+    run.kill()
+    run.wait(20)
+    resumed = spawn("resume", "last")
+    assert resumed.stderr
+    for line in resumed.stderr:
+        if "attempt 3 follows" in line or "Pipeline" in line:
+            break
+    resumed.send_signal(signal.SIGINT)
+    _, told = resumed.communicate(timeout=20)
+    assert resumed.returncode == 130, told
+    assert "\nStopping. Ctrl-C again ends all at once, a third time leaves.\n" in told
+
+
 def test_faults_are_an_argument_of_the_python_api_too(place: Path) -> None:
     ended = run(
         pipeline(model("Model", RetryPolicies=THROTTLING)),
@@ -100,6 +122,10 @@ def test_a_fault_that_cannot_be_is_refused_before_the_run(cli: Cli, write: Write
         "Error: Fault Model=time-limit*1@1 cannot happen: step 'Model' is of type 'Model'. "
         "It happens to Processing and Training steps.\n"
     )
+    for kind in ("SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR"):
+        assert cli("check", name, "--fault", f"Model={kind}").err == (
+            f"Error: Fault Model={kind}*1 cannot happen: step 'Model' is of type 'Model', which runs no job.\n"
+        )
     assert cli("ls", "--json").document == []
 
 
@@ -118,7 +144,7 @@ def test_a_spot_job_is_interrupted_and_goes_on_from_its_checkpoints(cli: Cli, wr
 
 @pytest.mark.sandbox
 def test_executions_of_two_homes_share_the_room_and_a_killed_one_frees_it_at_once(
-    spawn: Spawn, write: Write, place: Path
+    cli: Cli, spawn: Spawn, write: Write, place: Path
 ) -> None:
     (place / "localpipe.toml").write_text("[slots]\njobs = 1\n")
     waits = write(pipeline(job("Wait", "import time; print('begun', flush=True); time.sleep(60)")), "waits.json")
@@ -132,8 +158,10 @@ def test_executions_of_two_homes_share_the_room_and_a_killed_one_frees_it_at_onc
     assert second.stderr
     told = [second.stderr.readline() for _ in range(3)][2]
     assert told.partition("  ")[2] == (
-        f"Quick: waits for room: 1 of 1 job slots are taken (jobs run: 1 by execution {execution_id})\n"
+        f"Quick: waits for room: wants 1 job slot; 1 of 1 are taken (jobs run: 1 by execution {execution_id})\n"
     )
+    (row,) = cli("show", "last", "--home", "two", "--json").document["Steps"]
+    assert (row["StepStatus"], row["Awaits"]) == ("Starting", told.partition("Quick: ")[2].rstrip())
     first.kill()
     out, _ = second.communicate(timeout=20)
     assert json.loads(out)["PipelineExecutionStatus"] == "Succeeded"

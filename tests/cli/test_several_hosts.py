@@ -20,8 +20,9 @@ SECOND_FAILS = 'echo "here is $(hostname)"; test "$(hostname)" = algo-1 && exec 
 
 
 @pytest.fixture
-def failed(cli: Cli, write: Write) -> str:
-    """The report of a run whose second host failed."""
+def failed(cli: Cli, write: Write, place: Path) -> str:
+    """The report of a run whose second host failed; the first does not hear that it is to end."""
+    (place / "localpipe.toml").write_text("stop_grace_seconds = 0.1\n")
     step = processing("Bad", outputs=("out",))
     step["Arguments"]["AppSpecification"]["ContainerEntrypoint"] = ["sh", "-c", SECOND_FAILS]
     step["Arguments"]["ProcessingResources"]["ClusterConfig"]["InstanceCount"] = 2

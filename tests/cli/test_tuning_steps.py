@@ -98,6 +98,48 @@ def test_a_tuning_job_that_failed_shows_the_log_of_the_first_that_did(cli: Cli, 
     assert "  | no model comes of that\n" in ended.err[at:]
 
 
+SILENT = """\
+import json, pathlib
+
+given = json.loads(pathlib.Path("/opt/ml/input/config/hyperparameters.json").read_text())
+if given["x"] == "good":
+    print("loss=1")
+if given["x"] == "odd":
+    print("loss=1e999")
+"""
+NO_VALUE = "no line of its log matched the metric 'loss' (regex 'loss=([-0-9.e]+)') with a finite number"
+
+
+def silent(place: Path, *values: str) -> JSON:
+    training_python(place, SILENT)
+    grid = ranges(categories=[categorical("x", *values)])
+    return pipeline(
+        tuning("Tune", strategy="Grid", jobs=None, ranges=grid, TrainingJobDefinition=training_definition(OWN_IMAGE))
+    )
+
+
+def test_training_jobs_without_an_objective_are_told_from_those_with_one(cli: Cli, write: Write, place: Path) -> None:
+    ended = cli("run", write(silent(place, "mute", "good", "odd")), "--runner", "process")
+    assert ended.status == 0
+    assert [line for line in lines(ended.err) if "Completed" in line] == [
+        f"Tune: job 1 Completed  no objective  x = mute  {NO_VALUE}",
+        "Tune: job 2 Completed  loss = 1  x = good",
+        f"Tune: job 3 Completed  no objective  x = odd  {NO_VALUE}",
+    ]
+    shown = [re.sub(r" {2,}", "  ", line) for line in cli("show", "last").out.splitlines()]
+    assert [line.partition("  no objective")[1:] for line in shown if line.startswith(("001", "003"))] == [
+        ("  no objective", f"  x = mute  {NO_VALUE}"),
+        ("  no objective", f"  x = odd  {NO_VALUE}"),
+    ]
+
+
+def test_a_tuning_job_without_any_objective_says_what_was_searched_for(cli: Cli, write: Write, place: Path) -> None:
+    ended = cli("run", write(silent(place, "mute")), "--runner", "process")
+    assert ended.status == 1
+    report = ended.err[ended.err.index("Step Tune failed: ") :]
+    assert f"Job 1 completed, but {NO_VALUE}.\n  its job 1:          Completed, but {NO_VALUE}\n  whole log:" in report
+
+
 def test_a_run_may_have_fewer_training_jobs_and_says_so(cli: Cli, write: Write, definition: JSON) -> None:
     definition["Steps"][0]["Arguments"]["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxNumberOfTrainingJobs"] = 3
     cli("run", write(definition), "--runner", "process", "--max-trials", "1")

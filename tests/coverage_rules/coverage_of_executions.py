@@ -97,8 +97,7 @@ ROWS: tuple[Row, ...] = (
     ),
     holds(
         "5.6-3",
-        "outputs::test_a_function_that_ends_while_the_step_is_to_stop_leaves_it_stopped",
-        "outputs::test_a_call_that_went_wrong_fails_the_step_whether_it_was_to_stop_or_not",
+        "outputs::test_a_function_that_ends_while_the_step_is_to_stop_leaves_it_stopped_but_at_its_limit",
         "functions_cli::test_ctrl_c_waits_for_a_function_and_a_second_one_ends_it",
     ),
     holds("5.6-4", "run::test_what_has_ended_is_neither_resumed_nor_stopped"),

@@ -1,4 +1,4 @@
-"""The rows of service.md section 11: steps with rules of their own."""
+"""The rows of service.md sections 9.3 and 11: what the registry keeps, and steps with rules of their own."""
 
 from __future__ import annotations
 
@@ -9,8 +9,29 @@ _V2 = "model_steps::test_version_2_repacks_registers_and_creates_a_model_of_two_
 _V3 = "model_steps::test_version_3_gives_its_steps_the_names_that_they_are_given"
 _NOT_RUN = "check::test_step_type_that_localpipe_does_not_run_is_refused_by_name"
 _CHECK_STEPS = "Steps of type QualityCheck and ClarifyCheck are refused by name."
+_RESOURCES = (
+    "Of operations that no pipeline step calls: jobs are shown with their steps, models and packages listed, compared and "
+    "approved by `localpipe models`."
+)
+_NEXT_VERSION = "registry::test_a_package_is_the_next_version_of_its_group_which_is_made_for_it"
 
 ROWS: tuple[Row, ...] = (
+    *(beside(f"9.3-{place}", _RESOURCES, mark="B") for place in range(1, 8)),
+    differs(
+        "9.3-8",
+        "No package is validated. Of UpdateModelPackage there is the approval, by `localpipe models`.",
+        _NEXT_VERSION,
+        "registry::test_a_version_is_not_given_again_after_the_package_is_gone",
+        "registry::test_the_same_token_gives_the_same_resource",
+        "registry::test_approval_is_changed_by_arn_or_group_and_version",
+    ),
+    holds("9.3-9", "registry::test_every_member_of_a_package_request_is_kept", mark="B"),
+    holds("9.3-10", _NEXT_VERSION, "steps::test_certification_is_refused_as_on_the_service"),
+    differs(
+        "9.3-11",
+        "No experiment or trial is made; the fidelity report says so.",
+        "fidelity::test_a_run_is_judged_on_its_resolved_requests",
+    ),
     holds("11.1-1", "functions_cli::test_a_function_of_the_settings_gets_the_name_of_the_model_that_was_made", mark="V2"),
     holds(
         "11.1-2",
@@ -25,7 +46,7 @@ ROWS: tuple[Row, ...] = (
     holds("11.1-4", "outputs::test_a_nested_value_becomes_one_text"),
     holds(
         "11.1-5",
-        "outputs::test_a_call_that_went_wrong_fails_the_step_whether_it_was_to_stop_or_not",
+        "outputs::test_a_call_that_went_wrong_fails_the_step",
         "outputs::test_what_does_not_fit_the_declaration_fails_the_step",
     ),
     differs(

@@ -1,4 +1,4 @@
-"""The table of the rules of service.md sections 1 to 8, 10 and 11; `docs/reference/coverage.md` is made from it.
+"""The table of the rules of service.md sections 1 to 8, 9.3, 10 and 11; `docs/reference/coverage.md` is made from it.
 
 One row for each statement there: a row of a table, an item of a list or a paragraph that does not lead to one of these.
 """
@@ -16,7 +16,7 @@ from coverage_rows import Row
 from rule_tables import ROOT, numbered
 
 SERVICE: Path = ROOT / "docs" / "rules" / "service.md"
-STATEMENTS: Mapping[str, str] = numbered(SERVICE.read_text(encoding="utf-8"), r"(?:[1-8]|10|11)(?:\.|$)")
+STATEMENTS: Mapping[str, str] = numbered(SERVICE.read_text(encoding="utf-8"), r"(?:[1-8]|10|11)(?:\.|$)|9\.3$")
 """By number, in the order of the document."""
 
 _ROWS = (*coverage_of_definitions.ROWS, *coverage_of_executions.ROWS, *coverage_of_special_steps.ROWS)

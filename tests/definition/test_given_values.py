@@ -29,6 +29,7 @@ def scope(model: JSON) -> Scope:
     kinds = step_types()
     prep = processing("Prep", outputs=("train", "test"), PropertyFiles=FILES)
     outputs = [{"OutputName": "count", "OutputType": "Integer"}, {"OutputName": "word", "OutputType": "String"}]
+    outputs.append({"OutputName": "ok", "OutputType": "Boolean"})
     tell = {"Name": "Tell", "Type": "Lambda", "FunctionArn": FUNCTION, "Arguments": {}, "OutputParameters": outputs}
     definition = load_definition(pipeline(prep, decide, tell), kinds, model)
     return Scope.of(definition, all_steps(definition, kinds), kinds, model)
@@ -114,6 +115,13 @@ def test_outputs_have_the_type_that_their_step_declares(scope: Scope) -> None:
     }
     with pytest.raises(UsageError, match=r'^Steps.Tell.OutputParameters\[count\]: it is of type Integer; found "many"\.$'):
         read_given({count: "many"}, scope)
+    for value in ("3.5", "true", "x"):
+        with pytest.raises(UsageError, match=r"it is of type Integer"):
+            read_given({count: value}, scope)
+    for value in ("3", "yes"):
+        with pytest.raises(UsageError, match=r"it is of type Boolean"):
+            read_given({"Steps.Tell.OutputParameters[ok]": value}, scope)
+    assert [each.value for each in read_given({"Steps.Tell.OutputParameters[ok]": "True"}, scope)] == [True]
     with pytest.raises(UsageError, match="Did you mean 'count'"):
         read_given({"Steps.Tell.OutputParameters[cuont]": "3"}, scope)
 

@@ -21,7 +21,13 @@ OUTPUT = "$.Steps[0].Arguments.ProcessingOutputConfig.Outputs[0].S3Output.S3Uri"
 def found(definition: JSON, model: JSON, parameters: dict[str, JSON] | None = None) -> WithLocalUris:
     shapes = {name: kind.request_shape for name, kind in step_types().items() if kind.request_shape}
     return with_local_uris(
-        definition, parameters or {}, shapes, model, directory="/home/me/project", working_directory="/home/me"
+        definition,
+        parameters or {},
+        shapes,
+        model,
+        directory="/home/me/project",
+        working_directory="/home/me",
+        user_home="/home/me",
     )
 
 
@@ -42,6 +48,13 @@ def uri_of(definition: JSON) -> JSON:
         ("/data", "data"),
         ("file:///data/", "data/"),
         ("file://data", "home/me/project/data"),
+        ("file://localhost/data", "data"),
+        ("file:/data", "data"),
+        ("file:///my%20data", "my data"),
+        ("/my%20data", "my%20data"),
+        ("~/data", "home/me/data"),
+        ("file://~/data/", "home/me/data/"),
+        ("s3://localpipe-files/data/", "data/"),
     ],
 )
 def test_a_path_becomes_a_uri_that_shows_it(model: JSON, text: str, path: str) -> None:
@@ -63,6 +76,17 @@ def test_what_is_no_place_for_a_uri_is_left_alone(model: JSON) -> None:
     parameters = [{"Name": "Where", "Type": "String", "DefaultValue": "file:///data"}]
     definition = pipeline(step, parameters=tuple(parameters))
     assert found(definition, model, {"Where": "./x"}).uses == ()
+
+
+@pytest.mark.parametrize("value", ["./x", "/x", "file:/x", "~/x"])
+def test_a_path_given_for_a_parameter_that_tells_a_job_of_a_uri_is_shown(model: JSON, value: str) -> None:
+    step = processing("Read", inputs={"in": "s3://b/x"})
+    step["Arguments"]["AppSpecification"]["ContainerArguments"] = [{"Get": "Parameters.Where"}]
+    parameter = {"Name": "Where", "Type": "String", "DefaultValue": "s3://b/data"}
+    changed = found(pipeline(step, parameters=(parameter,)), model, {"Where": value})
+    assert changed.parameters["Where"] in {f"{SHOWN}/x", f"{SHOWN}/home/me/x"}
+    assert [(use.at, use.written) for use in changed.uses] == [("$.Parameters[0]", False)]
+    assert found(pipeline(step, parameters=(parameter,)), model, {"Where": "word"}).parameters == {"Where": "word"}
 
 
 def test_outputs_are_written(model: JSON) -> None:
@@ -128,7 +152,7 @@ def test_what_is_no_definition_is_left_to_others(model: JSON, definition: JSON) 
 
 
 def test_paths_are_normalised() -> None:
-    assert absolute("a/../b//c/", "/d") == "/d/b/c/"
-    assert absolute("file://", "/d") == "/d/"
+    assert absolute("a/../b//c/", "/d", "/h") == "/d/b/c/"
+    assert absolute("file://", "/d", "/h") == "/d/"
     assert is_local("a:b")
     assert not is_local("S3://b")

@@ -14,9 +14,9 @@ from localpipe.core.names import S3Uri
 from localpipe.errors import UsageError
 from localpipe.runners.scripted import ScriptedRunner
 from localpipe.scheduling.events import AttemptFailed, RetryScheduled, RoomAwaited
+from localpipe.service.attempts import attempt_rows, why_no_other
 from localpipe.service.executions import describe_pipeline_execution, drive, start_pipeline_execution
 from localpipe.service.preflight import preflight
-from localpipe.service.retrying import attempt_rows, why_no_other
 
 if TYPE_CHECKING:
     from localpipe.core import JSON
@@ -254,7 +254,8 @@ def test_a_job_that_waits_for_room_says_so_once(home: Home, run: Run) -> None:
         RoomAwaited(
             "Prep",
             1,
-            f"waits for room: {count} of {count} job slots are taken (jobs run: {count} by execution otherexecution)",
+            f"waits for room: wants 1 job slot; {count} of {count} are taken "
+            f"(jobs run: {count} by execution otherexecution)",
         )
     ]
     assert (ended.status, ended.state.steps["Prep"].attempts[0].awaits) == ("Succeeded", "")

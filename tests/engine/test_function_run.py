@@ -85,6 +85,20 @@ def test_one_that_was_told_to_stop_before_it_began_never_begins() -> None:
     assert host.started == 0
 
 
+def test_a_stop_comes_before_or_after_it_begins() -> None:
+    class SlowHost(Host):
+        def start(self, key: AttemptKey, call: CallFunction) -> Host:
+            stop.start()
+            stop.join(0.1)
+            assert stop.is_alive(), "it has begun although it was told to stop"
+            return super().start(key, call)
+
+    host = SlowHost()
+    run = FunctionRun(CALL, KEY, host)
+    stop = threading.Thread(target=run.stop, kwargs={"kill": True})
+    assert run.run(lambda: None) == FunctionResult(exit=FunctionExit(end=FunctionEnd.STOPPED), stopped=True)
+
+
 def test_one_that_cannot_be_started_is_refused_with_the_reason() -> None:
     for refusal in (JobFailed("it is not there"), OSError("it is not there")):
         result = FunctionRun(CALL, KEY, Host(refusal)).run(lambda: None)

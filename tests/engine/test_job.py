@@ -28,6 +28,7 @@ from localpipe.core.jobspec import (
     StagedJob,
 )
 from localpipe.core.names import AttemptKey, S3Uri
+from localpipe.core.room import ONE_JOB
 from localpipe.engine.job import JobContext, JobRun, Launch
 from localpipe.engine.slots import Slots
 from localpipe.errors import JOB_INTERNAL_ERROR, HomeUnusable, JobFailed
@@ -134,6 +135,7 @@ def job(
         grace_seconds=grace_seconds,
         at_disk=nullcontext(),
         made_ahead=lambda key: None,
+        size=lambda spec: ONE_JOB,
     )
     return JobRun(wanted or spec(), key, context, fault)
 
@@ -361,7 +363,7 @@ def test_a_job_without_a_place_is_prepared_and_not_started_before_another_has_en
     other = slots.take()
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(run, job(runner, stager, slots), waits=told.put)
-        assert told.get(timeout=10) == "waits for room: 1 of 1 job slots are taken (jobs run: 1 by this execution)"
+        assert told.get(timeout=10) == "waits for room: wants 1 job slot; 1 of 1 are taken (jobs run: 1 by this execution)"
         assert runner.started == []
         slots.give_back(other)
         assert waiting.result(10).end is JobEnd.COMPLETED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path, PurePosixPath
@@ -313,6 +314,32 @@ def test_contents_decide_where_they_are_asked_for(opened: Opened) -> None:
     assert did == ["Prep"], "the next step's input is the same again"
     (changed,) = explain(ended, "Prep").document["Comparisons"][0]["Changes"]
     assert (changed["Path"], changed["Name"]) == ("ProcessingInputs['raw'].S3Input.S3Uri", RAW)
+
+
+def test_an_input_that_is_a_damaged_archive_is_compared_by_its_bytes(opened: Opened) -> None:
+    home = opened("content")
+    damaged = bz2.compress(bytes(50_000))[:-20]
+    home.store.put(S3Uri("bucket", "raw/data.tar"), damaged)
+    definition = two_steps(None, raw="s3://bucket/raw/data.tar")
+    assert run(home, definition)[1] == ["Prep", "Train"]
+    assert run(home, definition)[1] == []
+    home.store.put(S3Uri("bucket", "raw/data.tar"), damaged[:-1])
+    assert run(home, definition)[1] == ["Prep"]
+
+
+def test_a_step_whose_input_cannot_be_read_fails_and_the_others_go_on(opened: Opened) -> None:
+    memory = Path("/proc/self/mem")
+    if not memory.exists():
+        pytest.skip("a file that root cannot read either is needed")
+    home = opened("content")
+    data = home.store.put(S3Uri("bucket", "odd/data.csv"), b"1")
+    data.path.unlink()
+    data.path.symlink_to(memory)
+    odd = processing("Odd", inputs={"raw": "s3://bucket/odd/data.csv"})
+    ended, did = run(home, pipeline(odd, processing("Prep", inputs={"raw": RAW}, outputs=("clean",))))
+    assert did == ["Prep"]
+    reason = ended.state.steps["Odd"].reason
+    assert reason == f"ClientError: s3://bucket/odd/data.csv cannot be read: {data.path}: Input/output error."
 
 
 def test_contents_are_not_compared_where_the_author_forbids_it(opened: Opened) -> None:

@@ -23,6 +23,7 @@ from localpipe.core.jobspec import (
     OutputSpec,
 )
 from localpipe.core.names import AttemptKey, S3Uri
+from localpipe.core.room import ONE_JOB
 from localpipe.engine.job import JobContext, JobRun, Launch
 from localpipe.runners.scripted import ScriptedContainer, ScriptedRunner
 from localpipe.staging import Stager
@@ -91,6 +92,7 @@ def run(tmp_path: Path, store: LocalStore) -> Run:
             grace_seconds=0.01,
             at_disk=nullcontext(),
             made_ahead=lambda key: None,
+            size=lambda spec: ONE_JOB,
         )
         job = JobRun(spec, KEY, context)
         return job.run(dict, launched, created_at=1.0, reattach=reattach, launched_at=7.0 if reattach else None)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import shutil
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,15 @@ import pytest
 from http_model import HttpModel, Reply, serving, sums, until_stopped
 
 from localpipe.core.names import S3Uri
-from localpipe.errors import DefinitionError, NotSupported
+from localpipe.errors import (
+    JOB_INTERNAL_ERROR,
+    DefinitionError,
+    InvalidTransition,
+    JobFailed,
+    LocalpipeError,
+    NotSupported,
+    RunnerUnavailable,
+)
 from localpipe.runners.scripted import ScriptedRunner
 from localpipe.service.executions import drive, stop_pipeline_execution
 
@@ -24,7 +34,9 @@ if TYPE_CHECKING:
     from conftest import Misfits, Start
 
     from localpipe.core import JSON
+    from localpipe.core.jobspec import JobExit, StagedJob
     from localpipe.core.names import AttemptKey
+    from localpipe.core.ports import Running
     from localpipe.runners.scripted import ScriptedContainer
     from localpipe.service.executions import PipelineExecution
     from localpipe.service.wiring import Home
@@ -249,7 +261,7 @@ def test_a_request_is_made_again_only_so_often(transform: Transform, home: Home)
     ended = transform(a_pipeline(ModelClientConfig={"InvocationsMaxRetries": 1}), model)
     assert reason(ended) == (
         "ClientError: AlgorithmError: See job logs for more information: bucket/in/a: "
-        "Bad HTTP status received from algorithm: 500: Traceback: out of luck (So did 1 of the other objects.)"
+        "Bad HTTP status received from algorithm: 500: Traceback: out of luck (1 other object failed, too.)"
     )
     assert (len(model.bodies), outputs(home)) == (4, {})
 
@@ -300,6 +312,96 @@ def test_a_container_that_ended_before_it_could_be_reached_tells_its_last_words(
 
     ended = run(a_pipeline(), ScriptedRunner({"Transform": lambda _: 127}, address_of=nowhere))
     assert reason(ended) == "ClientError: AlgorithmError: Container container-1 ended with exit code 127."
+
+
+class Blinking(ScriptedRunner):
+    """Nobody can wait for what it starts; `found_again`: a second look helps."""
+
+    def __init__(self, *, port: int, found_again: bool) -> None:
+        super().__init__(default=until_stopped, address_of=address_among([port]))
+        self._found_again = found_again
+
+    def start(self, job: StagedJob) -> object:
+        return Silent(super().start(job))
+
+    def find(self, key: AttemptKey) -> object:
+        return super().find(key) if self._found_again else None
+
+
+@dataclass
+class Silent:
+    real: Running
+
+    def wait(self, timeout_seconds: float | None = None) -> JobExit:
+        raise JobFailed("the engine does not answer", JOB_INTERNAL_ERROR)
+
+    def address(self, port: int) -> tuple[str, int]:
+        return self.real.address(port)
+
+    def signal(self, signum: int) -> None:
+        self.real.signal(signum)
+
+    def remove(self) -> None:
+        self.real.remove()
+
+
+@pytest.mark.parametrize("found_again", [True, False])
+def test_a_container_whose_engine_went_silent_is_asked_for_once_more(run: Start, home: Home, *, found_again: bool) -> None:
+    put(home, a=b"1\n")
+    home.store.put(S3Uri("bucket", "model.tar.gz"), packed({}))
+    with serving(HttpModel(sums)) as model:
+        ended = run(a_pipeline(), Blinking(port=model.port, found_again=found_again))
+    if found_again:
+        assert outputs(home) == {"out/a.out": b"1\n"}
+    else:
+        assert reason(ended) == "ClientError: InternalServerError: the engine does not answer"
+
+
+def unreached(error: LocalpipeError) -> ScriptedRunner:
+    """Its containers run, and this is in the way of reaching them."""
+
+    def nowhere(key: AttemptKey, port: int) -> tuple[str, int]:
+        raise error
+
+    return ScriptedRunner({"Transform": until_stopped}, address_of=nowhere)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            RunnerUnavailable("the engine is gone.", "Start it."),
+            "ClientError: InternalServerError: the engine is gone. Start",
+        ),
+        (NotSupported("Reaching it", "Do without."), "ClientError: Reaching it is not supported. Do without."),
+        (JobFailed("it has no port"), "ClientError: it has no port"),
+    ],
+)
+def test_a_container_that_cannot_be_reached_is_lost_only_where_that_may_pass(
+    run: Start, home: Home, error: LocalpipeError, told: str
+) -> None:
+    put(home, a=b"1\n")
+    home.store.put(S3Uri("bucket", "model.tar.gz"), packed({}))
+    assert reason(run(a_pipeline(), unreached(error))).startswith(told)
+
+
+def test_a_bug_of_localpipes_fails_no_step(run: Start, home: Home) -> None:
+    put(home, a=b"1\n")
+    home.store.put(S3Uri("bucket", "model.tar.gz"), packed({}))
+    with pytest.raises(InvalidTransition):
+        run(a_pipeline(), unreached(InvalidTransition("Transform", "an event", "Running", "a story")))
+
+
+def test_an_answer_that_there_is_no_room_for_is_not_asked_for_again(transform: Transform, home: Home) -> None:
+    put(home, a=b"1\n")
+
+    def answer(body: bytes, number: int) -> Reply:
+        shutil.rmtree(home.store.scratch_dir())
+        return 200, "text/csv", b"x" * (9 << 20)  # too long for memory
+
+    model = HttpModel(answer)
+    assert reason(transform(a_pipeline(), model)).startswith("ClientError: ClientError: Artifact upload failed")
+    assert len(model.bodies) == 1
 
 
 def test_a_container_that_dies_at_work_ends_the_job(transform: Transform, home: Home) -> None:

@@ -184,6 +184,11 @@ def test_a_training_job_without_the_objective_has_no_place_among_the_best(run: S
     assert [job.status.value for job in jobs(ended)] == ["Completed", "Completed"]
     assert properties(ended)["ObjectiveStatusCounters"] == {"Succeeded": 0, "Pending": 0, "Failed": 2}
     assert properties(ended)["TrainingJobSummaries"] == []
+    assert ended.state.steps["Tune"].reason == (
+        "ClientError: No training job succeeded after 2 attempts. For additional details, please take a look at the "
+        "training job failures by listing training jobs for the hyperparameter tuning job. Job 1 completed, but no line of "
+        "its log matched the metric 'loss' (regex 'loss=([-0-9.e]+)') with a finite number."
+    )
 
 
 def test_a_stop_stops_the_training_jobs_and_starts_no_other(home: Home, start: Start) -> None:

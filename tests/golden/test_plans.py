@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from localpipe.service.preflight import load_pipeline
+from localpipe.service.pipelines import load_pipeline
 from localpipe.service.wiring import Home
 from localpipe.settings import load_settings
 
 if TYPE_CHECKING:
     from localpipe.definition.model import Parameter
     from localpipe.scheduling.graph import Node
-    from localpipe.service.preflight import Pipeline
+    from localpipe.service.pipelines import Pipeline
 
 HERE = Path(__file__).parent
 DEFINITIONS = sorted((HERE / "definitions").glob("*.json"))

@@ -472,6 +472,10 @@ def test_what_is_not_built_is_refused_by_place(change: JSON, path: str) -> None:
             "$.CheckpointConfig.LocalPath: 'relative' is not an absolute path. Name a directory like /opt/ml/checkpoints.",
         ),
         (
+            {"CheckpointConfig": {"S3Uri": "s3://b/c", "LocalPath": "/usr"}},
+            "$.CheckpointConfig.LocalPath: '/usr' belongs to the system. Name a directory like /opt/ml/checkpoints.",
+        ),
+        (
             {"CheckpointConfig": {"S3Uri": "s3://b/c", "LocalPath": "/opt/ml/checkpoints/../model"}},
             (
                 "$.CheckpointConfig.LocalPath: '/opt/ml/checkpoints/../model' is not an absolute path. "
@@ -528,6 +532,13 @@ def test_what_is_not_built_is_refused_by_place(change: JSON, path: str) -> None:
         (
             {"StoppingCondition": {"MaxRuntimeInSeconds": 2_419_201}},
             "$.StoppingCondition.MaxRuntimeInSeconds: 2419201 is more than 28 days (2419200).",
+        ),
+        (
+            {"AlgorithmSpecification": an_algorithm(MetricDefinitions=[{"Name": "seen", "Regex": "loss=("}])},
+            (
+                "$.AlgorithmSpecification.MetricDefinitions[0].Regex: 'loss=(' is not a regular expression: "
+                "missing ), unterminated subpattern at position 5."
+            ),
         ),
     ],
 )

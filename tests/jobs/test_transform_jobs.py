@@ -124,14 +124,14 @@ LINES_OUT = {"S3OutputPath": "s3://bucket/out", "Accept": "text/csv", "AssembleW
         ),
         (
             {"DataProcessing": {"InputFilter": "$[1:]"}},
-            f"$.DataProcessing.InputFilter: For it ContentType must be one of {FORM_NAMES}, and it is missing.",
+            f"$.DataProcessing.InputFilter: InputFilter needs a ContentType of {FORM_NAMES}; there is none.",
         ),
         (
             {
                 "DataProcessing": {"OutputFilter": "$[1:]"},
                 "TransformOutput": {"S3OutputPath": "s3://b/o", "Accept": "image/png"},
             },
-            f"$.DataProcessing.OutputFilter: For it Accept must be one of {FORM_NAMES}, and it is 'image/png'.",
+            f"$.DataProcessing.OutputFilter: OutputFilter needs an Accept of {FORM_NAMES}; it is 'image/png'.",
         ),
         (
             {"DataProcessing": {"JoinSource": "Input"}, "TransformInput": an_input(**CSV)},

@@ -218,6 +218,9 @@ def test_hyperband_needs_epochs_and_no_early_stopping() -> None:
     ]
     backwards = {"StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 9, "MaxResource": 3}}}
     assert problems(hyperband(backwards)) == [f"{place}.MinResource: 9 is more than MaxResource (3)."]
+    assert problems(tuning_request(config=backwards)) == [
+        f"{CONFIG}.StrategyConfig: StrategyConfig is for Hyperband only. Leave it out."
+    ]
 
 
 def test_the_objective_must_be_a_metric_that_lines_can_give() -> None:
@@ -237,6 +240,19 @@ def test_a_metric_that_cannot_be_read_is_refused() -> None:
         (
             "$.TrainingJobDefinition.AlgorithmSpecification.MetricDefinitions[0].Regex: 'loss=(' is not a regular "
             "expression: missing ), unterminated subpattern at position 5."
+        )
+    ]
+
+
+def test_an_objective_whose_expression_has_no_group_is_refused() -> None:
+    definition = training_definition()
+    metrics = [{"Name": "loss", "Regex": "loss=[0-9.]+"}, {"Name": "seen", "Regex": "epoch"}]
+    definition["AlgorithmSpecification"]["MetricDefinitions"] = metrics
+    assert problems(tuning_request(TrainingJobDefinition=definition)) == [
+        (
+            f"{CONFIG}.HyperParameterTuningJobObjective.MetricName: The expression of the metric 'loss', "
+            "'loss=[0-9.]+', has no group, so no line gives a value. Put the number in parentheses, as in "
+            "'loss=([0-9.]+)'."
         )
     ]
 

@@ -32,8 +32,9 @@ from localpipe.scheduling.events import (
     to_json,
 )
 from localpipe.scheduling.graph import build_graph
+from localpipe.scheduling.history import BUSY, StepStatus
 from localpipe.scheduling.plan import ExecutionPlan
-from localpipe.scheduling.state import BUSY, StepStatus, apply, fold
+from localpipe.scheduling.state import apply, fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

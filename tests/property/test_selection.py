@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from test_scheduling import SEEDS, Draft, World, a_plan, caps, fate, pipelines, told_by
 
 from localpipe.scheduling.events import ExecutionStarted, Recorded, RetryRequested, StepReused, numbered
+from localpipe.scheduling.history import StepStatus
 from localpipe.scheduling.selection import between, closed_guard, gaps, outside_of_branches, restricted, select
-from localpipe.scheduling.state import StepStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -10,7 +10,8 @@ from stories import a_plan, after, launched, signalled, started, step
 from localpipe.errors import InvalidTransition
 from localpipe.scheduling.children import ChildExecution
 from localpipe.scheduling.events import ChildEnded, ChildLaunched, ChildStarted, Event, from_json, to_json
-from localpipe.scheduling.state import ExecutionState, StepStatus
+from localpipe.scheduling.history import StepStatus
+from localpipe.scheduling.state import ExecutionState
 
 PLAN = a_plan(step("Tune"))
 UNDER_WAY = (started("Tune"), launched("Tune"))

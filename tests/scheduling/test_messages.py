@@ -8,8 +8,8 @@ from stories import a_plan, after, failed, launched, signalled, started, step, s
 from localpipe.core.names import AttemptKey, attempt_token
 from localpipe.scheduling.decide import Record, StartAttempt, StopAttempt, decide
 from localpipe.scheduling.events import ExecutionFinished, StopRequested, from_json, to_json
+from localpipe.scheduling.history import StepStatus
 from localpipe.scheduling.messages import asking_to_stop, asks_to_stop, message_sent
-from localpipe.scheduling.state import StepStatus
 
 KEY = AttemptKey(execution_id="abcdefghij12", step="Ask", attempt=1)
 ARN = "arn:aws:sagemaker:us-east-1:111122223333:pipeline/pipe/execution/abcdefghij12"

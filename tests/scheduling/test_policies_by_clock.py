@@ -11,7 +11,8 @@ from localpipe.core.faults import fault_of, parse_fault
 from localpipe.definition.model import RetryPolicy
 from localpipe.scheduling.decide import Record, StartAttempt, WakeAt, decide
 from localpipe.scheduling.events import Recorded
-from localpipe.scheduling.state import StepStatus, apply, fold
+from localpipe.scheduling.history import StepStatus
+from localpipe.scheduling.state import apply, fold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

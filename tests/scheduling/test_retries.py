@@ -35,6 +35,7 @@ def test_the_delay_grows_by_the_backoff_rate(interval: float, rate: float, delay
 def test_a_steep_backoff_rate_never_waits_longer_than_an_execution_may_live() -> None:
     assert delay_seconds(attempts(INTERNAL, interval=1, rate=1e200), 20) == LONGEST_DELAY_SECONDS
     assert delay_seconds(attempts(INTERNAL, interval=43200, rate=100), 9) == LONGEST_DELAY_SECONDS
+    assert delay_seconds(attempts(INTERNAL, interval=0, rate=1e200), 20) == 0
 
 
 @pytest.mark.parametrize(

@@ -38,15 +38,9 @@ from localpipe.scheduling.events import (
     from_json,
     to_json,
 )
-from localpipe.scheduling.state import (
-    TRANSITIONS,
-    ExecutionState,
-    ExecutionStatus,
-    StepStatus,
-    apply,
-    fold,
-    transitions_mermaid,
-)
+from localpipe.scheduling.history import StepStatus
+from localpipe.scheduling.state import ExecutionState, ExecutionStatus, apply, fold
+from localpipe.scheduling.transitions import TRANSITIONS, transitions_mermaid
 
 PLAN = a_plan(step("Train", retry=on("SageMaker.CAPACITY_ERROR")), step("Other"))
 

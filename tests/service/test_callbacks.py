@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,7 @@ import pytest
 from support import pipeline
 
 from localpipe.errors import NotFound, UsageError
-from localpipe.scheduling.events import MessageSent
+from localpipe.scheduling.events import AttemptStarted, ExecutionStarted, MessageSent
 from localpipe.service.callbacks import (
     send_pipeline_execution_step_failure,
     send_pipeline_execution_step_success,
@@ -258,6 +260,37 @@ def test_a_kill_ends_the_wait_and_uses_the_token_up(home: Home) -> None:
     assert row(ended, "Ask")["Metadata"]["Callback"]["CallbackToken"] == tokens[0]
     with pytest.raises(UsageError, match=r"step 'Ask' of execution [a-z0-9]{12} is Stopped\."):
         send_pipeline_execution_step_success(home, tokens[0], {})
+
+
+def test_an_execution_that_is_not_understood_keeps_nobody_from_answering(
+    home: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It has sent a message: one with a step type of another localpipe, and one with a fact of a newer one."""
+    unknown = {"Name": "Ask", "Type": "Unknown", "Arguments": {}}
+    settings = home.settings.kept()
+    for execution_id in ("typeunknown1", "factunknown1"):
+        home.journal.append(
+            execution_id,
+            [
+                ExecutionStarted("old", execution_id, pipeline(unknown), {}, None, settings),
+                AttemptStarted("Ask", 1, "job"),
+                MessageSent("Ask", 1, execution_id, QUEUE, {"token": execution_id, "status": "Executing"}),
+            ],
+        )
+    with closing(sqlite3.connect(home.settings.home / "journal.db")) as journal, journal:
+        journal.execute("UPDATE events SET schema = 99 WHERE execution = 'factunknown1' AND seq = 3")
+    listed: list[str] = []
+
+    def answer(sent: MessageSent) -> None:
+        listed.extend(message["token"] for message in waiting_messages(home))
+        with pytest.raises(NotFound):
+            send_pipeline_execution_step_success(home, "nobodyhas1", {})
+        send_pipeline_execution_step_success(home, sent.token, {})
+
+    ended = run(started(home, ask()), answer)
+    assert ended.status == "Succeeded"
+    assert listed == ["typeunknown1", row(ended, "Ask")["Metadata"]["Callback"]["CallbackToken"]]
+    assert "execution factunknown1 is left out: fact 3 is a MessageSent of schema 99" in caplog.text
 
 
 def test_many_callbacks_wait_at_once(home: Home) -> None:

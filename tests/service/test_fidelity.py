@@ -119,8 +119,19 @@ def test_that_a_sandbox_has_one_user_is_told_of_the_very_image_too() -> None:
     request = {"AppSpecification": {"ImageUri": "the-very-one"}}
     found = notes("CreateProcessingJobRequest", request, Circumstances(images={"the-very-one": ""}, one_user=True))
     assert found["AppSpecification.ImageUri"] == (
-        "The job had one user, who owned every file and could not become another, open a raw socket or make a device."
+        "The job had one user, who owned every file and could not become another, open a raw socket or make a device. "
+        "Of `/sys` it saw the processors and memory, not the network interfaces or its control group."
     )
+
+
+def test_a_metric_whose_expression_has_no_group_is_told_to_have_no_value() -> None:
+    metrics = [{"Name": "loss", "Regex": "loss=[0-9]+"}, {"Name": "acc", "Regex": "acc=([0-9]+)"}]
+    request = {"AlgorithmSpecification": {"MetricDefinitions": metrics}}
+    assert notes("CreateTrainingJobRequest", request) == {
+        "AlgorithmSpecification.MetricDefinitions[0].Regex": (
+            "It has no group in parentheses: no line gives a value, and Describe shows none."
+        )
+    }
 
 
 @pytest.mark.parametrize(

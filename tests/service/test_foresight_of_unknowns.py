@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from support import pipeline, processing
 
-from localpipe.service.preflight import foreseen_jobs, read_pipeline
+from localpipe.service.pipelines import read_pipeline
+from localpipe.service.preflight import foreseen_jobs
 from localpipe.service.wiring import Home
 from localpipe.settings import load_settings
 

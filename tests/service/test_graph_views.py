@@ -10,7 +10,7 @@ from support import output_of, pipeline, processing
 
 from localpipe.scheduling.graph import PipelineGraph
 from localpipe.service.graph_views import GRAPH_FORMATS, render_graph
-from localpipe.service.preflight import load_pipeline
+from localpipe.service.pipelines import load_pipeline
 from localpipe.service.wiring import Home
 from localpipe.settings import load_settings
 

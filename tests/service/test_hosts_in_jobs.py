@@ -16,7 +16,7 @@ import pytest
 from localpipe.core.names import S3Uri
 from localpipe.errors import NotSupported
 from localpipe.runners.scripted import ScriptedRunner
-from localpipe.service.attempts import host_files
+from localpipe.service.artifacts import host_files
 from localpipe.service.executions import describe_pipeline_execution, drive, start_pipeline_execution
 from localpipe.service.preflight import preflight
 from localpipe.service.wiring import Home

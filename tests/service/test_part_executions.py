@@ -13,6 +13,7 @@ import localpipe
 from localpipe.core.names import S3Uri
 from localpipe.core.ports import Runner
 from localpipe.errors import DefinitionError, UsageError
+from localpipe.journal.lease import driving
 from localpipe.runners.scripted import ScriptedRunner
 from localpipe.scheduling.events import ExecutionStarted, StepReused, StopRequested
 from localpipe.service.executions import PipelineExecution, describe_pipeline_execution, drive, start_pipeline_execution
@@ -77,7 +78,13 @@ def test_another_process_goes_on_with_a_part(home: Home, tmp_path: Path) -> None
 
 def test_an_execution_that_goes_on_is_no_source(home: Home) -> None:
     execution_id = started(home).name.execution_id
-    with pytest.raises(UsageError, match=f"Execution {execution_id} is Executing: only one that has ended can be a source"):
+    resume = f"`localpipe resume {execution_id}` goes on with it"
+    with pytest.raises(
+        UsageError, match=f"{execution_id} was interrupted: only one that has ended can be a source. {resume}"
+    ):
+        preflight(home, CHAIN, "test", {}, runner=ScriptedRunner(), part=Part(only="B"))
+    is_executing = f"Execution {execution_id} is Executing: only one that has ended can be a source"
+    with driving(home.execution_dir(execution_id)), pytest.raises(UsageError, match=is_executing):
         started(home, Part(only="B"))
 
 

@@ -24,6 +24,8 @@ def settings(tmp_path: Path) -> Settings:
 
 def test_the_very_image_needs_no_words(settings: Settings) -> None:
     assert what_serves(ImageStatus(image_uri=IMAGE, local=IMAGE), settings) == ""
+    noted = ImageStatus(image_uri=IMAGE, local=IMAGE, notes=("its user x may not",))
+    assert what_serves(noted, settings) == f"{IMAGE}: its user x may not."
 
 
 def test_a_stand_in_is_told_with_its_version(settings: Settings) -> None:

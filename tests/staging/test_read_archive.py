@@ -35,6 +35,12 @@ def test_every_user_may_read_it(tmp_path: Path) -> None:
     assert (tmp_path / "seen" / "weights").stat().st_mode & 0o777 == 0o644
 
 
+def test_what_is_no_archive_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "model.tar.gz").write_text("1,2\n3,4\n")
+    with pytest.raises(tarfile.TarError, match=r"^it is no tar archive, or a damaged one$"):
+        read_archive(tmp_path / "model.tar.gz", tmp_path / "seen")
+
+
 def test_a_member_that_leads_elsewhere_is_refused(tmp_path: Path) -> None:
     archive = packed(tmp_path, (tarfile.TarInfo("../elsewhere"), b"x"))
     with pytest.raises(tarfile.TarError):

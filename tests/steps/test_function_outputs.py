@@ -135,11 +135,10 @@ def test_what_does_not_fit_the_declaration_fails_the_step(answer: JSON, type_: s
         (FunctionEnd.REFUSED, "no such Python", "could not be called: no such Python"),
     ],
 )
-def test_a_call_that_went_wrong_fails_the_step_whether_it_was_to_stop_or_not(end: FunctionEnd, text: str, said: str) -> None:
-    step = resolved("Lambda", {"FunctionArn": ARN})
-    for stopped in (False, True):
-        result = FunctionResult(exit=FunctionExit(end=end, text=text), stopped=stopped)
-        assert reason_of(step_types()["Lambda"].outcome(step, result)) == f"ClientError: Lambda function {ARN} {said}"
+def test_a_call_that_went_wrong_fails_the_step(end: FunctionEnd, text: str, said: str) -> None:
+    result = FunctionResult(exit=FunctionExit(end=end, text=text))
+    outcome = step_types()["Lambda"].outcome(resolved("Lambda", {"FunctionArn": ARN}), result)
+    assert reason_of(outcome) == f"ClientError: Lambda function {ARN} {said}"
 
 
 def test_a_reason_is_cut_at_the_services_limit() -> None:
@@ -149,10 +148,11 @@ def test_a_reason_is_cut_at_the_services_limit() -> None:
 
 
 @pytest.mark.documented
-def test_a_function_that_ends_while_the_step_is_to_stop_leaves_it_stopped() -> None:
+@pytest.mark.parametrize("end", FunctionEnd)
+def test_a_function_that_ends_while_the_step_is_to_stop_leaves_it_stopped_but_at_its_limit(end: FunctionEnd) -> None:
     step = resolved("Lambda", {"FunctionArn": ARN, "OutputParameters": declared(o="String")})
-    exit_ = FunctionExit(end=FunctionEnd.RETURNED, text="{}")
-    assert isinstance(step_types()["Lambda"].outcome(step, FunctionResult(exit=exit_, stopped=True)), Stopped)
+    outcome = step_types()["Lambda"].outcome(step, FunctionResult(exit=FunctionExit(end=end, text="{}"), stopped=True))
+    assert isinstance(outcome, Failure if end is FunctionEnd.TIMED_OUT else Stopped)
 
 
 def test_metadata_has_outputs_as_text() -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
+import lzma
 import os
 import tarfile
 import time
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from localpipe.core.names import S3Uri
-from localpipe.errors import HomeUnusable
+from localpipe.errors import HomeUnusable, StoreError
 from localpipe.store import ContentDigests, LocalStore, state_of
 
 
@@ -79,13 +83,13 @@ def test_a_file_that_is_no_archive_is_its_bytes_whatever_its_name(store: LocalSt
     assert digests.under(S3Uri("b", "x")) != digests.under(S3Uri("b", "y"))
 
 
-def test_a_file_is_read_again_only_when_it_has_changed(store: LocalStore, digests: ContentDigests) -> None:
+def test_a_file_that_is_replaced_by_one_of_its_size_and_time_is_read_again(
+    store: LocalStore, digests: ContentDigests
+) -> None:
     info = store.put(S3Uri("b", "x/a"), b"1")
     before, times = digests.under(S3Uri("b", "x")), info.path.stat()
     info.path.write_bytes(b"2")
     os.utime(info.path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert digests.under(S3Uri("b", "x")) == before, "size, time and inode are the same: it was not read"
-    os.utime(info.path)
     assert digests.under(S3Uri("b", "x")) != before
 
 
@@ -109,12 +113,55 @@ def test_the_state_of_objects_changes_when_one_is_written_anew(store: LocalStore
     assert state_of(store.list(S3Uri("b", "x"))) != before
 
 
-def test_kept_digests_that_cannot_be_used_are_named(store: LocalStore, tmp_path: Path) -> None:
+def test_kept_digests_that_are_damaged_are_begun_anew(store: LocalStore, tmp_path: Path) -> None:
     put(store, x__a="1")
     file = tmp_path / "digests.db"
-    file.write_text("no database, but more than a few bytes of something else" * 9)
+    digests = ContentDigests(store, file)
+    whole = digests.under(S3Uri("b", "x"))
+    for damage in (b"no database, but more than a few bytes of something else" * 9, file.read_bytes()[:4096] + b"x" * 4096):
+        file.write_bytes(damage)
+        assert digests.under(S3Uri("b", "x")) == whole
+        assert file.read_bytes() != damage
+
+
+def test_a_place_for_digests_that_cannot_be_used_is_named(store: LocalStore, tmp_path: Path) -> None:
+    put(store, x__a="1")
+    (tmp_path / "digests.db").mkdir()
     with pytest.raises(HomeUnusable, match=r"The digests in .*digests\.db cannot be used: .*\. Remove that file\."):
-        ContentDigests(store, file).under(S3Uri("b", "x"))
+        ContentDigests(store, tmp_path / "digests.db").under(S3Uri("b", "x"))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HomeUnusable, match=r"/file cannot be made: File exists\."):
+        ContentDigests(store, tmp_path / "file" / "digests.db").under(S3Uri("b", "x"))
+
+
+@pytest.mark.parametrize(
+    "compress", [partial(bz2.compress, compresslevel=1), lzma.compress, gzip.compress, zlib.compress, bytes]
+)
+@pytest.mark.parametrize("keep", [0.02, 0.5, 0.9])
+def test_a_damaged_archive_is_its_bytes(
+    store: LocalStore, digests: ContentDigests, compress: Callable[[bytes], bytes], keep: float
+) -> None:
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w") as archive:
+        member = tarfile.TarInfo("x")
+        member.size = 200_000
+        archive.addfile(member, io.BytesIO(os.urandom(member.size)))
+    whole = compress(plain.getvalue())
+    cut = whole[: int(len(whole) * keep)]
+    for name, content in {"cut/m.tar": cut, "mixed/m.tar": cut + bytes(100) + whole[len(cut) :]}.items():
+        store.put(S3Uri("b", name), content)
+    assert digests.under(S3Uri("b", "cut/m.tar")) != digests.under(S3Uri("b", "mixed/m.tar"))
+
+
+def test_an_object_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    memory = Path("/proc/self/mem")
+    if not memory.exists():
+        pytest.skip("a file that root cannot read either is needed")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.tar").symlink_to(memory)
+    store = LocalStore(tmp_path / "s3", {S3Uri("b", "x"): tmp_path / "data"})
+    with pytest.raises(StoreError, match=r"s3://b/x/a\.tar cannot be read: .*/data/a\.tar: Input/output error\."):
+        ContentDigests(store, tmp_path / "digests.db").under(S3Uri("b", "x"))
 
 
 def test_single_objects_count_in_their_order_and_when_they_are_not_there(store: LocalStore, digests: ContentDigests) -> None:

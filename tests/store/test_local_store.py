@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import resource
 import shutil
@@ -268,6 +269,36 @@ def test_what_is_deleted_goes_from_an_output_directory_and_the_rest_stays(tmp_pa
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine"]
 
 
+def test_a_half_written_file_in_an_output_directory_is_no_object_and_an_old_one_is_removed(tmp_path: Path) -> None:
+    directory = tmp_path / "out"
+    store = LocalStore(tmp_path / "s3", {S3Uri("read", ""): tmp_path}, {S3Uri("files", "out"): directory})
+    source = HalfWay(directory)
+    store.put(S3Uri("files", "out/x"), source)
+    (name,) = source.seen
+    (directory / name).write_bytes(b"what a killed process left")
+    (directory / ".0123456789abcdef.part").write_text("somebody's own")
+    for bucket, prefix in (("files", "out/"), ("read", "out/")):
+        assert keys(store, S3Uri(bucket, prefix)) == [f"{prefix}.0123456789abcdef.part", f"{prefix}x"]
+        assert store.head(S3Uri(bucket, prefix + name)) is None
+    LocalStore(tmp_path / "s3", {}, {S3Uri("files", "out"): directory})
+    assert (directory / name).exists(), "somebody may be writing it"
+    os.utime(directory / name, (1, 1))
+    LocalStore(tmp_path / "s3", {}, {S3Uri("files", "out"): directory})
+    assert sorted(path.name for path in directory.iterdir()) == [".0123456789abcdef.part", "x"]
+
+
+class HalfWay(io.BytesIO):
+    """A source that looks into a directory while it is read."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(b"1")
+        self._directory, self.seen = directory, set[str]()
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.seen |= {path.name for path in self._directory.iterdir()}
+        return super().read(size)
+
+
 def test_of_an_output_directory_in_a_mount_the_innermost_counts(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     store = LocalStore(
@@ -288,8 +319,8 @@ def test_a_local_directory_that_is_read_is_named_as_such(tmp_path: Path) -> None
         f"s3://localpipe-files/data/x cannot be changed: it is in {tmp_path}/data, which the pipeline reads."
     )
     (tmp_path / "data").rmdir()
-    with pytest.raises(UsageError, match=f"There is no directory {tmp_path}/data any more, which the pipeline reads"):
-        LocalStore(tmp_path / "s3", {S3Uri("localpipe-files", "data"): tmp_path / "data"})
+    gone = LocalStore(tmp_path / "s3", {S3Uri("localpipe-files", "data"): tmp_path / "data"})
+    assert list(gone.list(S3Uri("localpipe-files", "data"))) == []
 
 
 def test_an_output_directory_may_be_on_another_file_system(tmp_path: Path) -> None:
