@@ -20,7 +20,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
         connection.execute("COMMIT")
-    except BaseException:
+    except BaseException:  # Ctrl-C too: nobody is to write on in half a transaction
         connection.rollback()  # no error where SQLite has rolled back by itself (a full disk)
         raise
 

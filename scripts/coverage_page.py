@@ -81,6 +81,13 @@ def arguments(kind: StepType, model: JSON, tables: Mapping[str, Sequence[Unsuppo
             yield member, "not judged", ""
 
 
+def made(table: ModuleType) -> Iterator[tuple[str, ...]]:
+    """Yield, for each step type, the tests of its properties and of what each SDK makes of it. `table`: of step types."""
+    for name, row in table.MADE.items():
+        by_v3 = "<br>".join(filter(None, (_tests(row.by_v3), row.note)))
+        yield f"`{name}`", _tests(row.described), _tests(row.by_v2), by_v3
+
+
 def _leaves(shape_name: str, shapes: JSON, path: str, above: tuple[str, ...]) -> Iterator[str]:
     shape = shapes[shape_name]
     if shape["type"] == "list":
@@ -98,9 +105,12 @@ def _covers(member: str, leaf: str) -> bool:
 
 def _statement(number: str, text: str, row: Row, rows: ModuleType) -> tuple[str, ...]:
     marks = rows.marks_of(text, row)
-    shown_by = "<br>".join(f"`{key}` {test[5:].replace('_', ' ')}" for key, test in (name.split("::") for name in row.tests))
     here = row.state if not row.note else f"{row.state}: {row.note}"
-    return number, _in_short(text, rows.MARKS), f"{rows.known_by(marks)} ({', '.join(marks)})", here, shown_by
+    return number, _in_short(text, rows.MARKS), f"{rows.known_by(marks)} ({', '.join(marks)})", here, _tests(row.tests)
+
+
+def _tests(names: Iterable[str]) -> str:
+    return "<br>".join(f"`{key}` {test[5:].replace('_', ' ')}" for key, test in (name.split("::") for name in names))
 
 
 def _in_short(text: str, marks: Iterable[str]) -> str:

@@ -457,7 +457,7 @@ def contract() -> str:
     lines = [
         "# The container contract",
         "",
-        "Every statement of sections 1 and 2 of the [rules of containers](../rules/containers.md), numbered by section and",
+        "Every statement of sections 1 to 4 of the [rules of containers](../rules/containers.md), numbered by section and",
         "place, with where it is known from and whether it holds on each runner. A test runs real jobs on the runner, or",
         "shows what is decided before a runner is asked; `tests/contract/test_contract_table.py` proves that no rule and no",
         "runner is left out.",
@@ -485,7 +485,7 @@ def module_of(name: str, *folders: str) -> ModuleType:
 def contract_sections() -> list[tuple[str, str]]:
     """Number and title of each section of the contract, without its source marks."""
     text = (ROOT / "docs" / "rules" / "containers.md").read_text(encoding="utf-8")
-    return re.findall(r"^### ([12]\.\d+) (.+?)(?: \[.*\])?$", text, re.MULTILINE)
+    return re.findall(r"^### ([1-4]\.\d+) (.+?)(?: \[.*\])?$", text, re.MULTILINE)
 
 
 def contract_row(rule: Rule, runners: Iterable[str]) -> tuple[str, ...]:
@@ -511,9 +511,10 @@ def coverage() -> str:
         "",
         "How far localpipe goes with what the service does. First every statement of sections 1 to 8, 9.3, 10 and 11 of the",
         "[rules of the service](../rules/service.md), numbered by section and place: how it is known, whether it holds",
-        "here, and the tests that show it. Then [every member of the request](#arguments) of each step type. What a",
-        "container sees is in [the container contract](contract.md). `tests/coverage_rules` proves that no statement is",
-        "left out, `tests/service/test_fidelity.py` that no member is.",
+        "here, and the tests that show it. Then [each step type](#step-types-that-run) as the SDKs make it, and",
+        "[every member of its request](#arguments). What a container sees is in [the container contract](contract.md).",
+        "`tests/coverage_rules` proves that no statement and no step type is left out, `tests/service/test_fidelity.py`",
+        "that no member is.",
         "",
         *table(("Known", *written.STATES), written.summary(rules, rows_of)),
         "",
@@ -525,6 +526,9 @@ def coverage() -> str:
     ]
     for title, headings, rows in written.statements(rules, rows_of):
         lines += ["", f"## {title}", "", *table(headings, rows)]
+    made = module_of("coverage_of_step_types", "tests/coverage_rules")
+    headings = ("Step type", "Properties fit the service model", "By SDK 2", "By SDK 3")
+    lines += ["", "## Step types that run", "", *table(headings, written.made(made))]
     lines += ["", "## Arguments", "", "Alone or with all below it; more in [fidelity](fidelity.md)."]
     for kind in STEP_TYPES:
         cells = (

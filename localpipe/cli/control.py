@@ -85,8 +85,9 @@ def stop(execution: str, kill: bool, home: str | None) -> None:  # noqa: FBT001
 @click.argument("execution", metavar="EXEC")
 @click.argument("step")
 @click.option("--host", metavar="NAME", help="Which host of a job on several, such as `algo-2`.  [default: the first]")
+@click.option("--job", type=click.IntRange(min=1), metavar="N", help="One of the step's own jobs: of a tuning job, from 1.")
 @home_option
-def shell(execution: str, step: str, host: str | None, home: str | None) -> int:
+def shell(execution: str, step: str, host: str | None, job: int | None, home: str | None) -> int:
     """Open a shell where STEP runs or ran: the same image, inputs, environment and working directory.
 
     A running step is entered; for one that has ended, a new container is made over its working directory. In it,
@@ -96,7 +97,7 @@ def shell(execution: str, step: str, host: str | None, home: str | None) -> int:
 
     found = find_execution(home, execution)
     found.home.check_writable()
-    with enter(found, step, terminal=sys.stdin.isatty(), host_name=host) as opened:
+    with enter(found, step, terminal=sys.stdin.isatty(), host_name=host, job=job) as opened:
         if opened.alone_as:
             say(f"This is {opened.alone_as} alone; the other hosts of the job do not run.")
         say(f'The command of this job: {opened.own_command}\nTo run it: eval "${JOB_COMMAND}"')

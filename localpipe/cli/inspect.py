@@ -19,7 +19,7 @@ from localpipe.service.artifacts import artifacts_of
 from localpipe.service.executions import list_pipeline_executions, refreshed
 from localpipe.service.fidelity import fidelity, fidelity_rows
 from localpipe.service.host_logs import print_new
-from localpipe.service.own_jobs import job_remark
+from localpipe.service.own_jobs import job_remark, own_job
 from localpipe.service.views import all_steps, remark, reuse_words, shown_status, started_steps
 
 if TYPE_CHECKING:
@@ -100,19 +100,10 @@ def logs(execution: str, step: str, *, follow: bool, job: int | None, home: str 
         _follow(found, step, job)
         return
     started = found.step(step)
-    log_files = started.log_files if job is None else _own_job(started, job).log_files
+    log_files = started.log_files if job is None else own_job(started, job).log_files
     if not any(Path(log_file).exists() for log_file in log_files):
         raise UsageError(_no_log(found, started))
     print_new(log_files, {}, sys.stdout.buffer, ended=True)
-
-
-def _own_job(step: StepExecution, number: int) -> ChildExecution:
-    """One of the step's own jobs. Raises UsageError."""
-    jobs = step.last.children if step.last else {}
-    if number not in jobs:
-        which = f"They are numbered from 1 to {len(jobs)}." if jobs else "It has none of its own."
-        raise UsageError(f"Step {step.step!r} has no job {number}. {which}")
-    return jobs[number]
 
 
 def _no_log(execution: PipelineExecution, step: StepExecution) -> str:

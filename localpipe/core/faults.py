@@ -61,6 +61,11 @@ class Fault:
         return f"{self.step}={self.kind.value}*{self.times}{after}"
 
     @property
+    def limit_seconds(self) -> float | None:
+        """The time limit that it stands for; None: it is no time limit."""
+        return self.after_seconds if self.kind is FaultKind.TIME_LIMIT else None
+
+    @property
     def attempts(self) -> int:
         """How many attempts it takes."""
         return 1 if self.kind is FaultKind.SPOT_INTERRUPTION else self.times

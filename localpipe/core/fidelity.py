@@ -30,6 +30,8 @@ class Circumstances:
     S3 prefixes. `limits_kept`: whether jobs on an instance type were held to its processors and memory; `limits_refused`:
     whether they were to be, by `[instances] enforce`, on a runner that cannot. `one_user`: whether the runner gives a
     job but one. `max_trials`: the most training jobs that a tuning job had, None where it had as many as it asked for.
+    `model`: a registered model by its name, in DescribeModel shape, None for one that is not there. `shields_machine`: see
+    `Runner.shields_machine`.
     """
 
     images: Mapping[str, str] = field(default_factory=dict)
@@ -38,6 +40,8 @@ class Circumstances:
     limits_refused: bool = False
     one_user: bool = False
     max_trials: int | None = None
+    model: Callable[[str], JSON | None] = lambda _name: None
+    shields_machine: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

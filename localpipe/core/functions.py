@@ -123,7 +123,8 @@ def unqualified(name_or_arn: str) -> str:
 def function_from_settings(value: JSON, directory: Path) -> Function:
     """What an entry of `[lambda]` names: `"handlers/notify.py:handler"` or `"package.module:handler"`, alone or in a table.
 
-    `directory`: the one that paths and modules are found in. Raises ValueError, with the reason.
+    `directory`: where paths and modules are found; a module in a folder of it is `"folder/package.module:handler"`.
+    Raises ValueError, with the reason.
     """
     table = value if isinstance(value, dict) else {"handler": value}
     for key in table:
@@ -135,12 +136,12 @@ def function_from_settings(value: JSON, directory: Path) -> Function:
         raise ValueError(f"timeout = {timeout!r} must be a number of seconds up to {LONGEST_TIMEOUT_SECONDS}")
     if not isinstance(environment, dict) or not all(isinstance(text, str) for text in environment.values()):
         raise ValueError("environment must be a table of texts")
-    file = directory / place
+    path = directory / place
     is_file = place.endswith(".py")
     return Function(
-        handler=f"{file.stem if is_file else place}.{function}",
-        directory=file.parent if is_file else directory,
-        file=file if is_file else None,
+        handler=f"{path.stem if is_file else path.name}.{function}",
+        directory=path.parent,
+        file=path if is_file else None,
         timeout_seconds=timeout,
         environment=environment,
     )

@@ -50,6 +50,7 @@ class JobEnd(str, Enum):
     REFUSED means that it never started (missing input or image, engine trouble), LOST that it ran and the engine could not
     say how it ended, CUT_OFF that it was ended since an input could not be streamed on, UNPUBLISHED that what it wrote could
     not be brought to S3, UNPROVISIONED that it was created and never got an instance; `JobResult.detail` says why.
+    TIMED_OUT means that it ran too long, WAITED_OUT that waiting and running together took a spot job too long.
     INTERRUPTED is the end of one run of a spot job, which is started again: no job ends so.
     """
 
@@ -57,6 +58,7 @@ class JobEnd(str, Enum):
     FAILED = "Failed"
     STOPPED = "Stopped"
     TIMED_OUT = "TimedOut"
+    WAITED_OUT = "WaitedOut"
     REFUSED = "Refused"
     LOST = "Lost"
     CUT_OFF = "CutOff"
@@ -171,7 +173,8 @@ class JobSpec:
     are mounted one by one.
     `failure_file`, `message_file`: read after the end into `JobResult.failure`, `.exit_message`.
     `restarts`: how often the job is started again, under the same name, when the engine loses it (RetryStrategy). `spot`: it
-    uses managed spot training, so it is started again whenever it is interrupted.
+    uses managed spot training, so it is started again whenever it is interrupted. `max_runtime_seconds` is for all its runs
+    in total, `max_wait_seconds` for these and all waiting, from its creation; None: it may wait as long as it takes.
     `port`: where it serves, to be reached from this machine even if it is isolated; None: it serves nobody.
     """
 
@@ -193,6 +196,7 @@ class JobSpec:
     message_file: PurePosixPath | None = None
     restarts: int = 0
     spot: bool = False
+    max_wait_seconds: int | None = None
     port: int | None = None
     job_name: str = field(compare=False)
     job_arn: str = field(compare=False)

@@ -81,7 +81,7 @@ class Running(Protocol):
 
 
 class Prepared(Protocol):
-    """A job whose containers exist but do not run yet."""
+    """A job whose containers exist but whose program does not run yet."""
 
     def start(self) -> Running:
         """Start it. Raises JobFailed if the container cannot be started.
@@ -122,7 +122,7 @@ class Runner(Protocol):
 
     @property
     def prepares_ahead(self) -> bool:
-        """Whether to prepare jobs before they are staged: it takes time, and staging may make their directories anew."""
+        """Whether it is worth while to prepare jobs ahead of their inputs; see `prepare`."""
         ...
 
     @property
@@ -145,6 +145,11 @@ class Runner(Protocol):
         """Whether a job's processes are one user for good, who owns all that they see, as in sandboxes."""
         ...
 
+    @property
+    def shields_machine(self) -> bool:
+        """Whether an isolated job that serves cannot reach what listens on all addresses of this machine."""
+        ...
+
     def check(self) -> Availability:
         """Whether it can be used on this machine. Cheap; never raises."""
         ...
@@ -165,8 +170,12 @@ class Runner(Protocol):
         """The host that jobs put in the URL of the local S3: `endpoint_host()`, or the name by which jobs know it."""
         ...
 
-    def prepare(self, job: StagedJob) -> Prepared:
-        """Make everything that can be made before the start. Raises JobFailed, ImageMissing or RunnerUnavailable."""
+    def prepare(self, job: StagedJob, *, ahead: bool = False) -> Prepared:
+        """Make everything that can be made before the start. Raises JobFailed, ImageMissing or RunnerUnavailable.
+
+        `ahead`: its directories are there and yet to be filled, in their place, before the start. The runner may begin
+        all the same, as long as nothing of the job's own runs: not its program, and nothing that looks into its inputs.
+        """
         ...
 
     def find(self, key: AttemptKey) -> Running | None:
@@ -312,8 +321,8 @@ class ObjectStore(Protocol):
 class RunningFunction(Protocol):
     """A Lambda function that is being called. Any thread may call `kill`."""
 
-    def wait(self) -> FunctionExit:
-        """Block until it has ended; at its time limit it is ended."""
+    def wait(self, most_seconds: float | None = None) -> FunctionExit:
+        """Block until it has ended; at its time limit it is ended, or after `most_seconds` if that comes sooner."""
         ...
 
     def kill(self) -> None:

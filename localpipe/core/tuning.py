@@ -135,7 +135,7 @@ class TuningSpec:
     definitions: tuple[TrainingDefinition, ...]
     max_trials: int | None
     max_parallel: int
-    max_runtime_seconds: int | None
+    max_runtime_seconds: float | None
     seed: str
     early_stopping: bool
     epochs: Epochs | None

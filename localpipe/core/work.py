@@ -54,8 +54,9 @@ class Success:
 class Failure:
     """The step failed. `reason` is its FailureReason, in the service's words ("" : the step has none).
 
-    `exception_type` is what RetryPolicies match on; None is never retried. `ends_execution`: running jobs are stopped and
-    nothing new starts (a Fail step). `failed_host`: the host of its job that failed first, empty if none did.
+    `exception_type` is what RetryPolicies match on; None is never retried. `ends_execution`: running jobs are stopped,
+    nothing new starts, and the execution fails (a Fail step). `failed_host`: the host of its job that failed first, empty
+    if none did.
     """
 
     reason: str

@@ -1,8 +1,9 @@
-"""Containers made before their inputs are there, for steps that come next.
+"""Containers made, and held ready, before their inputs are there, for steps that come next.
 
 The job is described with what is known of it. What a container is made from rarely depends on what earlier steps give: it
 is the image, the command, the environment and the places of the mounts. When the step starts its job is described anew: the
-container serves if, and only if, that gives the same value. See docs/decisions/0013.
+container serves if, and only if, that gives the same value; then its directories, which are mounted by now, are filled.
+See docs/decisions/0013 and 0033.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
-    from localpipe.core.jobspec import StagedJob
+    from localpipe.core.jobspec import JobSpec, StagedJob
     from localpipe.core.names import AttemptKey
     from localpipe.core.ports import Prepared
     from localpipe.engine.resolve import Attempt, World
@@ -38,7 +39,7 @@ class MadeAhead:
 
 
 class WorkAhead:
-    """The containers made ahead and not taken yet. Any thread may call it. What is never taken, a sweep removes.
+    """The containers made ahead and not taken yet. Any thread may call it. What a killed localpipe leaves, a sweep removes.
 
     Mutable: `has_begun` tells whether any were ever asked for.
     """
@@ -56,35 +57,53 @@ class WorkAhead:
             if attempt.key not in self._made:
                 self._made[attempt.key] = submit(self._make, attempt)
 
-    def take(self, key: AttemptKey) -> MadeAhead | None:
-        """What was made for an attempt, None if nothing was; waits for what is being made."""
+    def take(self, job: StagedJob) -> Prepared | None:
+        """What was made for exactly this job, None if nothing was; waits for what is being made.
+
+        What was made for another one of the same attempt is taken back.
+        """
         with self._lock:
-            making = self._made.pop(key, None)
-        return making.result() if making else None
+            making = self._made.pop(job.key, None)
+        made = making.result() if making else None
+        if made is None or made.job == job:
+            return made.prepared if made else None
+        made.prepared.remove()
+        return None
+
+    def take_back(self) -> None:
+        """Remove all that was not taken. Raises what removing raises."""
+        with self._lock:
+            makings, self._made = list(self._made.values()), {}
+        for making in makings:
+            if made := making.result():
+                made.prepared.remove()
 
     def _make(self, attempt: Attempt) -> MadeAhead | None:
         """None where too little is known, or where there is trouble: it will be told when the step starts."""
         world = self._world
         try:
-            job = _foreseen(attempt, world)
-            return MadeAhead(job=job, prepared=world.runner.prepare(job)) if job else None
+            spec = _foreseen(attempt, world)
+            job = _described(spec, attempt.key, world) if spec else None
+            if spec is None or job is None:
+                return None
+            world.stager.lay_out(spec, attempt.key, overlays=world.runner.overlays)
+            return MadeAhead(job=job, prepared=world.runner.prepare(job, ahead=True))
         except (LocalpipeError, OSError) as error:
             _log.info("%s: nothing is made ahead: %s", attempt.key, error)
             return None
 
 
-def _foreseen(attempt: Attempt, world: World) -> StagedJob | None:
-    """The job as far as it is known; None if its container depends on more.
-
-    Raises what resolving and staging raise.
-    """
+def _foreseen(attempt: Attempt, world: World) -> JobSpec | None:
+    """The step's job as far as it is known; None if it runs none. Raises what resolving raises."""
     step = attempt.step
     arguments = with_unknowns(step.arguments, known=attempt.values)
     foreseen = replace(attempt, step=replace(step, arguments=arguments, fields={}))
     work = world.step_types[step.type].work(resolve(foreseen, world))
-    if not isinstance(work, RunJob):
-        return None
-    environment = whole_environment(work.spec, world)
-    job = world.stager.stage(work.spec, attempt.key, environment, anew=False, overlays=world.runner.overlays)
+    return work.spec if isinstance(work, RunJob) else None
+
+
+def _described(spec: JobSpec, key: AttemptKey, world: World) -> StagedJob | None:
+    """The job that its container is made from; None if that depends on more than is known. Raises what describing raises."""
+    job = world.stager.describe(spec, key, whole_environment(spec, world), overlays=world.runner.overlays)
     words = (job.image_uri, *(job.entrypoint or ()), *(job.arguments or ()), *job.environment.values())
     return None if any(map(is_unknown, words)) else job

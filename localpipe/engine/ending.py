@@ -13,7 +13,7 @@ from localpipe.staging import Collected
 if TYPE_CHECKING:
     from localpipe.core.jobspec import JobSpec, StagedJob
     from localpipe.core.ports import Running
-    from localpipe.engine.faults import Patience
+    from localpipe.engine.allowance import Patience
     from localpipe.engine.job import JobContext
     from localpipe.engine.signals import Signals
     from localpipe.staging import Serving
@@ -31,12 +31,9 @@ class Attended:
 
 def wait_for_end(running: Running, signals: Signals, patience: Patience) -> JobExit:
     """Wait for the end, not longer than there is patience."""
-    exit_ = None if signals.timed_out or signals.interrupted else running.wait(patience.seconds)
+    exit_ = None if signals.time_up else running.wait(patience.seconds)
     if exit_ is None:
-        if patience.interrupts:
-            signals.interrupt()
-        else:
-            signals.time_out()
+        signals.call_time(patience.end)
     while exit_ is None:
         exit_ = running.wait()
     return exit_
@@ -44,12 +41,10 @@ def wait_for_end(running: Running, signals: Signals, patience: Patience) -> JobE
 
 def end_of(exit_: JobExit, signals: Signals, *, stopped: bool) -> JobEnd:
     """Follows: containers.md 1.8, 2.11."""
-    if signals.timed_out:
-        return JobEnd.TIMED_OUT
-    if stopped:
+    if stopped and signals.time_up in {None, JobEnd.INTERRUPTED}:
         return JobEnd.STOPPED
-    if signals.interrupted:
-        return JobEnd.INTERRUPTED
+    if signals.time_up:
+        return signals.time_up
     return JobEnd.COMPLETED if exit_.exit_code == 0 else JobEnd.FAILED
 
 

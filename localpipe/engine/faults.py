@@ -5,7 +5,6 @@ Follows: service.md sections 5.4 and 7; containers.md 2.11 and 2.14.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from localpipe.core.faults import OF_THE_CREATE_CALL, OF_THE_JOB, FaultKind
@@ -80,21 +79,3 @@ def _not_appropriate(execution: ExecutionName, step: str) -> str:
 def _failed(kind: FaultKind, at: float) -> JobResult:
     """A job that was created and failed at once: its containers never ran."""
     return JobResult(end=_ENDS[kind], created_at=at, ended_at=at, detail=_DETAILS[kind], exception_type=kind.value)
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long a job is let run, in seconds, and what its time being up means: that it is interrupted, else a time limit."""
-
-    seconds: float
-    interrupts: bool = False
-
-
-def patience(most_seconds: float, fault: Fault | None, interruptions: int) -> Patience:
-    """How long a run of a job may last. `most_seconds`: MaxRuntimeInSeconds; `interruptions`: those that it has had."""
-    if fault and fault.after_seconds < most_seconds:
-        if fault.kind is FaultKind.TIME_LIMIT:
-            return Patience(fault.after_seconds)
-        if fault.kind is FaultKind.SPOT_INTERRUPTION and interruptions < fault.times:
-            return Patience(fault.after_seconds, interrupts=True)
-    return Patience(most_seconds)

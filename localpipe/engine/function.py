@@ -12,6 +12,7 @@ from localpipe.errors import LocalpipeError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from localpipe.core.faults import Fault
     from localpipe.core.names import AttemptKey
     from localpipe.core.ports import FunctionHost, RunningFunction
     from localpipe.core.work import CallFunction
@@ -21,12 +22,14 @@ class FunctionRun:
     """A call that an attempt makes. One worker thread calls `run`; any thread may call `stop`.
 
     A function that has begun is not told of a stop: it goes on to its end or its limit, unless it is killed.
-    Follows: service.md section 5.6. Mutable: holds the running function and what it was told; `_lock` guards all of it, and
-    is held while the function begins, so that a stop comes before or after.
+    Follows: service.md section 5.6. `fault`: its time limit may come sooner.
+    Mutable: holds the running function and what it was told; `_lock` guards all of it, and is held while the function
+    begins, so that a stop comes before or after.
     """
 
-    def __init__(self, call: CallFunction, key: AttemptKey, host: FunctionHost) -> None:
+    def __init__(self, call: CallFunction, key: AttemptKey, host: FunctionHost, fault: Fault | None = None) -> None:
         self._call, self._key, self._host = call, key, host
+        self._most_seconds = fault.limit_seconds if fault else None
         self._lock = threading.Lock()
         self._running: RunningFunction | None = None
         self._stopped = False
@@ -42,7 +45,7 @@ class FunctionRun:
             except (LocalpipeError, OSError) as error:
                 return FunctionResult(exit=FunctionExit(end=FunctionEnd.REFUSED, text=str(error)))
         launched()
-        exit_ = running.wait()
+        exit_ = running.wait(self._most_seconds)
         with self._lock:
             stopped, killed = self._stopped, self._killed
         if killed and exit_.end is FunctionEnd.EXITED:

@@ -91,7 +91,7 @@ class ModelClient:
         given = {name: value for name, value in headers.items() if value}
         try:
             return self._ask("POST", "/invocations", self._timeout, content, body=body, headers=given)
-        except BaseException:
+        except BaseException:  # Ctrl-C too: only an answer that is given is closed by others
             content.close()
             raise
 
@@ -177,7 +177,7 @@ def _read(response: BaseHTTPResponse, content: IO[bytes]) -> None:
     try:
         for chunk in response.stream(_CHUNK_BYTES):
             content.write(chunk)
-    except BaseException:
+    except BaseException:  # Ctrl-C too
         response.close()  # or the next on its connection would read the rest
         raise
     finally:

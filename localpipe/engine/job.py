@@ -6,11 +6,11 @@ import logging
 import signal
 import threading
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from localpipe.core.jobspec import JobEnd, JobExit, JobResult, Restart
+from localpipe.engine.allowance import Allowance
 from localpipe.engine.ending import Attended, end_of, lost_result, refused_result, result_of, wait_for_end
-from localpipe.engine.faults import Patience, patience
 from localpipe.engine.place import Place
 from localpipe.engine.signals import Signals
 from localpipe.errors import InvalidTransition, LocalpipeError
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
     from localpipe.core.names import AttemptKey
     from localpipe.core.ports import Clock, Prepared, Runner, Running
     from localpipe.core.room import Size
-    from localpipe.engine.ahead import MadeAhead
+    from localpipe.engine.allowance import Patience
     from localpipe.engine.slots import Slots
     from localpipe.staging import Serving, Stager
 
 _log = logging.getLogger(__name__)
+Expected = TypeVar("Expected", bound="Prepared | None")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,7 @@ class JobContext:
 
     A job has one of the `slots` from its start until its end is seen; it waits for one when it is prepared. Jobs that a
     killed localpipe left have theirs even beyond the limit. `size` says how much room a job takes. `made_ahead` gives, once,
-    what was made ahead for an attempt.
+    what was made ahead for exactly this job.
     """
 
     runner: Runner
@@ -47,7 +48,7 @@ class JobContext:
     clock: Clock
     grace_seconds: float
     at_disk: AbstractContextManager[object]
-    made_ahead: Callable[[AttemptKey], MadeAhead | None]
+    made_ahead: Callable[[StagedJob], Prepared | None]
     size: Callable[[JobSpec], Size]
 
 
@@ -69,11 +70,11 @@ class JobRun:
 
     `fault`: what happens to it while it runs; nothing does to a job that a killed localpipe left.
     Mutable: holds the containers and whether they were told to stop, guarded by `_lock`; their place; and, for the thread
-    that runs it, how often it was started again.
+    that runs it, how often it was started again and what of its time is spent.
     """
 
     def __init__(self, spec: JobSpec, key: AttemptKey, context: JobContext, fault: Fault | None = None) -> None:
-        self._spec, self._key, self._context, self._fault = spec, key, context, fault
+        self._spec, self._key, self._context = spec, key, context
         self._lock = threading.Lock()
         self._prepared: Prepared | None = None
         self._running: Running | None = None
@@ -81,6 +82,7 @@ class JobRun:
         self._signals: Signals | None = None
         self._stop_signal: signal.Signals | None = None
         self._restarts: tuple[Restart, ...] = ()
+        self._allowance = Allowance(spec, fault, context.clock)
 
     def run(
         self,
@@ -96,14 +98,17 @@ class JobRun:
 
         `environment` gives the whole environment; `launched` is called once the containers run, `waits` before that, with
         what there is too little of, if the job has to wait for room. `reattach`: look for containers that a killed localpipe
-        left, running since `launched_at`; one that fails then, or that nobody can go on serving, is run anew, since an
-        interruption of localpipe never counts against a job.
+        left, running since `launched_at`, from when its time counts; one that fails then, or that nobody can go on serving,
+        is run anew and its time counts anew, since an interruption of localpipe never counts against a job.
         """
+        self._allowance.count_from(created_at)
         try:
             if reattach and (running := self._context.runner.find(self._key)):
                 result = self._taken_up(running, environment, launched, created_at=created_at, launched_at=launched_at)
                 if result:
                     return self._restarted(result, environment)
+            if reattach:
+                self._allowance.count_from(self._context.clock.now())
             self._remove_earlier()
             return self._restarted(self._once(environment, launched, waits, created_at), environment)
         except InvalidTransition:
@@ -141,18 +146,22 @@ class JobRun:
         waits: Callable[[str], None],
         created_at: float,
     ) -> JobResult:
-        made = self._context.made_ahead(self._key)  # first: while it is made its directories must not be made anew
-        staged = self._stage(environment, anew=True)
+        staged = self._described(environment)
         attended = None
-        with self._serving(staged) as serving:
-            if started := self._start(staged, made, waits):
-                launched(self._launch(staged, found=False))
-                attended = self._attend(started, self._patience())
+        try:
+            self._make_ready(staged)
+            with self._serving(staged) as serving:
+                if started := self._start(staged, waits):
+                    launched(self._launch(staged, found=False))
+                    attended = self._attend(started, self._patience())
+        finally:
+            self._forget()
         if attended:
             return result_of(attended, self._spec, staged, serving, self._context, created_at=created_at)
         if trouble := serving.trouble():
             raise trouble
-        return JobResult(end=JobEnd.STOPPED, created_at=created_at, ended_at=self._context.clock.now())
+        end = JobEnd.STOPPED if self._is_stopped() else JobEnd.WAITED_OUT
+        return JobResult(end=end, created_at=created_at, ended_at=self._context.clock.now())
 
     def _restarted(self, result: JobResult, environment: Callable[[], Mapping[str, str]]) -> JobResult:
         """The result of the first run that is neither interrupted nor lost, or of the last one that the job is allowed.
@@ -170,6 +179,8 @@ class JobRun:
             except (LocalpipeError, OSError) as error:
                 _log.warning("%s: it cannot be started again: %s", self._key, error)
                 return lost_result(ended, error) if interrupted else ended
+            began_at = result.ended_at if result.started_at is None else result.started_at
+            self._restarts = (*self._restarts[:-1], replace(self._restarts[-1], at=began_at))
             result = replace(result, started_at=ended.started_at, restarts=self._restarts)
         return replace(result, end=JobEnd.STOPPED) if result.end is JobEnd.INTERRUPTED else result
 
@@ -181,7 +192,7 @@ class JobRun:
     def _patience(self) -> Patience:
         """How long the next run of the job may last."""
         interruptions = sum(restart.interrupted for restart in self._restarts)
-        return patience(self._spec.max_runtime_seconds, self._fault, interruptions)
+        return self._allowance.of_next_run(interruptions)
 
     def _taken_up(
         self,
@@ -197,10 +208,10 @@ class JobRun:
             running.remove()
             return None
         self._place.take()
-        staged = self._stage(environment, anew=False)
+        staged = self._described(environment)
         with self._serving(staged) as serving:
             launched(self._launch(staged, found=True))
-            attended = self._attend(running, Patience(self._spec.max_runtime_seconds), launched_at)
+            attended = self._attend(running, self._allowance.of_found(launched_at), launched_at)
         if attended.end is JobEnd.FAILED:
             self.clean()  # it may have failed only because nobody served its S3 for a while
             return None
@@ -211,10 +222,18 @@ class JobRun:
         if self._key.attempt > 1:
             self._context.runner.sweep(lambda key: not _is_earlier(key, self._key))
 
-    def _stage(self, environment: Callable[[], Mapping[str, str]], *, anew: bool) -> StagedJob:
+    def _described(self, environment: Callable[[], Mapping[str, str]]) -> StagedJob:
         context = self._context
+        return context.stager.describe(self._spec, self._key, environment(), overlays=context.runner.overlays)
+
+    def _make_ready(self, staged: StagedJob) -> None:
+        """Make what the job finds in its directories, and those too unless a container made ahead has them mounted."""
+        context, overlays = self._context, self._context.runner.overlays
+        made_ahead = self._expect(context.made_ahead(staged))
         with context.at_disk:
-            return context.stager.stage(self._spec, self._key, environment(), anew=anew, overlays=context.runner.overlays)
+            if not made_ahead:
+                context.stager.lay_out(self._spec, self._key, overlays=overlays)
+            context.stager.fill(self._spec, self._key, overlays=overlays)
 
     def _serving(self, staged: StagedJob) -> AbstractContextManager[Serving]:
         """Around the run of the containers; a job that cannot be served on is killed."""
@@ -230,33 +249,26 @@ class JobRun:
         repeat_command = self._context.runner.repeat_command(staged)
         return Launch(log_files=_log_files(staged), repeat_command=repeat_command, found=found)
 
-    def _start(self, staged: StagedJob, made: MadeAhead | None, waits: Callable[[str], None]) -> Running | None:
-        """Start the job; None if it was told to stop before it ran, also while it waited for a slot."""
-        prepared = self._prepare(staged, made)
+    def _start(self, staged: StagedJob, waits: Callable[[str], None]) -> Running | None:
+        """Start the job; None if it was told to stop before it ran, or waited for room as long as it may."""
+        prepared = self._prepared or self._expect(self._prepare(staged))
         try:
-            if self._wait_for_place(prepared, waits):
+            if self._place.wait(waits, self._allowance.of_waiting()):
                 return self._started(prepared)
         except (LocalpipeError, OSError):
             if not self._is_stopped():  # else it was taken back while it started
                 raise
-        finally:
-            self._forget(prepared)
         return None
 
-    def _prepare(self, staged: StagedJob, made: MadeAhead | None) -> Prepared:
-        """The containers of the job: what was made ahead, if the job is the one that was foreseen."""
-        if made:
-            if made.job == staged:
-                return made.prepared
-            made.prepared.remove()
+    def _prepare(self, staged: StagedJob) -> Prepared:
         self._context.runner.ensure_image(self._spec.image_uri)
         return self._context.runner.prepare(staged)
 
-    def _wait_for_place(self, prepared: Prepared, waits: Callable[[str], None]) -> bool:
-        """Block until it is the job's turn; False if it was told to stop before."""
+    def _expect(self, prepared: Expected) -> Expected:
+        """Take note of a preparation, so that who stops the job takes it back."""
         with self._lock:
             self._prepared = prepared
-        return self._place.wait(waits)
+        return prepared
 
     def _started(self, prepared: Prepared) -> Running:
         running = prepared.start()
@@ -264,13 +276,13 @@ class JobRun:
             self._running, self._prepared = running, None
         return running
 
-    def _forget(self, prepared: Prepared) -> None:
+    def _forget(self) -> None:
         """Take back a preparation that has not become a running job."""
         with self._lock:
-            left, self._prepared = self._prepared is prepared, None
+            left, self._prepared = self._prepared, None
         if left:
             try:
-                prepared.remove()
+                left.remove()
             except (LocalpipeError, OSError) as error:
                 _log.warning("%s: its preparation is left behind: %s", self._key, error)
 
@@ -293,6 +305,7 @@ class JobRun:
             return Attended(end=JobEnd.LOST, exit=lost, started_at=started_at, ended_at=self._context.clock.now())
         finally:
             signals.end()
+            self._allowance.spend(self._context.clock.now() - started_at)
             with self._lock:
                 self._signals = None
         self._place.give_back()

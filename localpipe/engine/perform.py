@@ -113,7 +113,11 @@ class Performer:
         self._world.queues.deliver(key, sent.queue_url, sent.message)
 
     def sweep(self, unended: Collection[AttemptKey], execution_id: str) -> None:
-        """Remove what a killed localpipe left of this execution's jobs, but for the attempts that have no end yet."""
+        """Remove what was made ahead, and what a killed localpipe left of this execution's jobs.
+
+        But for the attempts that have no end yet.
+        """
+        self.ahead.take_back()
         self._world.runner.sweep(lambda key: key.execution_id != execution_id or key.whole in unended)
 
     def tidy(self) -> None:
@@ -137,11 +141,11 @@ class Performer:
             case RunJob(spec=spec):
                 result = self._job(attempt, spec, fault, post)
             case RunTuning(spec=tuning):
-                result = self._tuning(attempt, tuning, post)
+                result = self._tuning(attempt, tuning, fault, post)
             case RunTransform(spec=transform):
                 result = self._transform(attempt, transform, post)
             case CallFunction():
-                result = self._call(attempt.key, work, post)
+                result = self._call(attempt.key, work, fault, post)
             case SendMessage():
                 post(self._message(attempt.key, work))
                 return None
@@ -149,8 +153,10 @@ class Performer:
                 assert_never(work)
         return step_type.outcome(resolved, result)
 
-    def _call(self, key: AttemptKey, call: CallFunction, post: Callable[[Event], None]) -> FunctionResult:
-        function = FunctionRun(call, key, self._world.functions)
+    def _call(
+        self, key: AttemptKey, call: CallFunction, fault: Fault | None, post: Callable[[Event], None]
+    ) -> FunctionResult:
+        function = FunctionRun(call, key, self._world.functions, fault)
         self._runs.begin(key, function)
         log_files = (str(self._world.functions.log_file(key)),)
         return function.run(lambda: post(JobLaunched(key.step, key.attempt, log_files)))
@@ -160,10 +166,12 @@ class Performer:
         log_files = tuple(map(str, world.queues.log_files(key, work.queue_url)))
         return message_sent(key, work.queue_url, work.arguments, world.execution.arn, log_files=log_files)
 
-    def _tuning(self, attempt: Attempt, spec: TuningSpec, post: Callable[[Event], None]) -> TuningResult:
+    def _tuning(
+        self, attempt: Attempt, spec: TuningSpec, fault: Fault | None, post: Callable[[Event], None]
+    ) -> TuningResult:
         from localpipe.engine.tuning import TuningRun
 
-        tuning = TuningRun(spec, attempt, self._world, self._context, runs=self._runs, post=post)
+        tuning = TuningRun(spec, attempt, self._world, self._context, fault=fault, runs=self._runs, post=post)
         self._runs.begin(attempt.key, tuning)
         return tuning.run()
 

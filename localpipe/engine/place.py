@@ -24,15 +24,18 @@ class Place:
         self._lock = threading.Lock()
         self._ticket: Ticket | None = None
 
-    def wait(self, waits: Callable[[str], None]) -> bool:
-        """Block until it is the job's turn; False if it was told to stop before. `waits` is told if there is no room yet."""
+    def wait(self, waits: Callable[[str], None], most_seconds: float | None = None) -> bool:
+        """Block until it is the job's turn; False if it was told to stop, or had waited long enough, before.
+
+        `waits` is told if there is no room yet. Who has waited long enough is still in the line.
+        """
         with self._lock:
             if self._is_stopped():
                 return False
             self._ticket = ticket = self._slots.ask(self._size)
         if ticket.lacking:
             waits(ticket.lacking)
-        return ticket.wait() and not self._is_stopped()
+        return ticket.wait(most_seconds) and not self._is_stopped()
 
     def take(self) -> None:
         """Count a job that runs already."""

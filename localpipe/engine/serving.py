@@ -86,7 +86,7 @@ class ModelContainers:
             key = replace(self._key, child=child)
             with context.at_disk:
                 given, overlays = environment(spec), context.runner.overlays
-                staged = context.stager.stage(spec, key, given, anew=True, overlays=overlays)
+                staged = context.stager.stage(spec, key, given, overlays=overlays)
             context.runner.ensure_image(spec.image_uri)
             prepared = context.runner.prepare(staged)
             with self._lock:

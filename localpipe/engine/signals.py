@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from localpipe.errors import LocalpipeError
 
 if TYPE_CHECKING:
+    from localpipe.core.jobspec import JobEnd
     from localpipe.core.names import AttemptKey
     from localpipe.core.ports import Running
 
@@ -22,8 +23,8 @@ class Signals:
 
     `grace_seconds` after the first of them the job is killed, again and again until the signal could be sent: whoever waits
     for the job would wait for ever. Follows: containers.md 2.11.
-    Mutable: `_lock` guards who is told and what was sent; `timed_out` and `interrupted` belong to the thread that waits for
-    the job.
+    Mutable: `_lock` guards who is told and what was sent; `time_up` belongs to the thread that waits for the job: how its
+    run ends because it has used up some time, None while it has not.
     """
 
     def __init__(self, key: AttemptKey, running: Running, grace_seconds: float) -> None:
@@ -32,7 +33,7 @@ class Signals:
         self._sent: set[signal.Signals] = set()
         self._killer: threading.Thread | None = None
         self._over = threading.Event()
-        self.timed_out = self.interrupted = False
+        self.time_up: JobEnd | None = None
 
     def send(self, signum: signal.Signals) -> None:
         """Send a signal if it was not sent yet. Raises what the runner raises; then it counts as not sent."""
@@ -46,7 +47,7 @@ class Signals:
                 self._killer.start()
         try:
             running.signal(signum)
-        except BaseException:
+        except BaseException:  # whatever kept it from being sent, it may be sent again
             with self._lock:
                 self._sent.discard(signum)
             raise
@@ -60,14 +61,9 @@ class Signals:
             return False
         return True
 
-    def time_out(self) -> None:
-        """The job has used up its time."""
-        self.timed_out = True
-        self.try_to_send(signal.SIGTERM)
-
-    def interrupt(self) -> None:
-        """Its spot instances are taken back."""
-        self.interrupted = True
+    def call_time(self, end: JobEnd) -> None:
+        """The job has used up its time, or the spot instances that it has are taken back."""
+        self.time_up = end
         self.try_to_send(signal.SIGTERM)
 
     def turn_to(self, running: Running) -> None:

@@ -58,7 +58,7 @@ class Slots:
             self._waiting.append(ticket)
             try:
                 self._serve()
-            except BaseException:
+            except BaseException:  # Ctrl-C too: a ticket that nobody has would wait for ever
                 self._leave(ticket)
                 raise
         return ticket
@@ -193,9 +193,9 @@ class Ticket:
         self.served = False
         self._decided = threading.Event()
 
-    def wait(self) -> bool:
-        """Block until there is room, or the claim was withdrawn."""
-        self._decided.wait()
+    def wait(self, most_seconds: float | None = None) -> bool:
+        """Block until there is room, the claim was withdrawn or the time is up; None: it never is."""
+        self._decided.wait(most_seconds)
         return self.served
 
     def give(self, posted: Posted | None) -> None:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from localpipe.core import JSON
+    from localpipe.core.faults import Fault
     from localpipe.core.jobspec import JobSpec
     from localpipe.core.names import AttemptKey
     from localpipe.core.tuning import Trial, TuningSpec
@@ -76,7 +77,8 @@ class _Told:
 class TuningRun:
     """A tuning job of one attempt. One worker thread calls `run`, which owns all but the inbox; any thread may call `stop`.
 
-    It holds no slot: its training jobs do. `halt_grace_seconds`: how long one has to end that the tuning job stops itself.
+    It holds no slot: its training jobs do. `fault`: a time limit is its own, an interruption comes to each of its spot
+    training jobs. `halt_grace_seconds`: how long one has to end that the tuning job stops itself.
     Mutable: holds its trials, the jobs of those that run, and the timers that kill those that were halted.
     """
 
@@ -89,9 +91,11 @@ class TuningRun:
         *,
         runs: Runs,
         post: Callable[[Event], None],
+        fault: Fault | None = None,
         halt_grace_seconds: float = HALT_GRACE_SECONDS,
     ) -> None:
-        self._spec, self._attempt, self._world = _capped(spec, world.max_trials), attempt, world
+        self._spec = _limited(_capped(spec, world.max_trials), fault)
+        self._attempt, self._world, self._fault = attempt, world, fault
         self._context, self._runs, self._post = jobs, runs, post
         self._inbox: SimpleQueue[_Reported | _Ended | _Told | BaseException] = SimpleQueue()
         self._history = History()
@@ -110,7 +114,7 @@ class TuningRun:
             try:
                 self._take_up(threads)
                 self._go_on(threads, parents)
-            except BaseException:
+            except BaseException:  # else the pool would wait for its trials to end
                 self._runs.stop(key, kill=True)
                 raise
             finally:
@@ -141,7 +145,8 @@ class TuningRun:
                 self._begin(threads, trial, children[trial.number])
 
     def _go_on(self, threads: ThreadPoolExecutor, parents: Sequence[Trial]) -> None:
-        began = self._world.clock.now()
+        launched_at = self._attempt.launched_at
+        began = self._world.clock.now() if launched_at is None else launched_at
         while True:
             while not self._inbox.empty():
                 self._take_in(None)
@@ -173,7 +178,7 @@ class TuningRun:
         self._post(ChildStarted(key.step, key.attempt, key.child, name, detail_of(spec, trial).to_json()))
         request = trial_request(spec, trial.definition, trial.parameters, name)
         wanted = trial_spec(spec, request, name)
-        job = self._jobs[trial.number] = JobRun(wanted, key, self._context)
+        job = self._jobs[trial.number] = JobRun(wanted, key, self._context, self._fault if wanted.spot else None)
         self._runs.begin(key, job)
         threads.submit(self._train, trial, request, wanted, job, before)
 
@@ -276,3 +281,11 @@ def _capped(spec: TuningSpec, most: int | None) -> TuningSpec:
     if most is None:
         return spec
     return replace(spec, max_trials=most if spec.max_trials is None else min(most, spec.max_trials))
+
+
+def _limited(spec: TuningSpec, fault: Fault | None) -> TuningSpec:
+    """The tuning job with the time limit that the fault gives it, if its own does not come sooner."""
+    if fault is None or fault.limit_seconds is None:
+        return spec
+    own = spec.max_runtime_seconds
+    return replace(spec, max_runtime_seconds=fault.limit_seconds if own is None else min(own, fault.limit_seconds))

@@ -97,10 +97,10 @@ class FunctionProcess:
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
 
-    def wait(self) -> FunctionExit:
-        """Block until the function has ended; at its time limit it is ended."""
-        timed_out = threading.Event()
-        limit = threading.Timer(self._timeout_seconds, self._end_late, [timed_out])
+    def wait(self, most_seconds: float | None = None) -> FunctionExit:
+        """Block until the function has ended; it is ended at its time limit, or after `most_seconds` if sooner."""
+        timed_out, own = threading.Event(), self._timeout_seconds
+        limit = threading.Timer(own if most_seconds is None else min(own, most_seconds), self._end_late, [timed_out])
         limit.daemon = True
         limit.start()
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import tempfile
+import time
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -20,6 +21,7 @@ from localpipe.errors import ImageMissing
 from localpipe.images import catalogue
 from localpipe.images.families import dotted
 from localpipe.images.interpreters import Interpreter, asked, installed, running
+from localpipe.images.kept_environments import kept_environments, note_use, outdated, remove_environment
 from localpipe.images.own_wheels import content_digest, own_wheels
 from localpipe.images.pip_settings import pip_settings
 from localpipe.images.resources import shared_pins
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from localpipe.images.catalogue import StandIn
     from localpipe.images.families import PythonVersion
 
+ENVIRONMENTS = "environments"
+"""Where they are below the cache."""
 _UNKNOWN = "name a Python that serves it (setting `unknown_image_python`), or use the Docker runner"
 _EXAMPLE = "localpipe/scikit-learn:1.2-1"
 
@@ -98,6 +102,19 @@ class Environments:
             self._make(stand_in, interpreter, status.path, say)
         return status.path
 
+    def used(self, environment: Path) -> None:
+        """Have an environment that was made here count as used now."""
+        note_use(environment)
+
+    def clean(self) -> None:
+        """Remove environments that another serves in place of and that nobody used for long. Raises RunnerUnavailable."""
+        for each in outdated(kept_environments(self._directory), now=time.time()):
+            remove_environment(each)
+
+    @property
+    def _directory(self) -> Path:
+        return self.cache / ENVIRONMENTS
+
     def _stand_in(self, image_uri: str) -> StandIn | None:
         target = catalogue.mapped(image_uri, self.mappings) or image_uri
         return catalogue.stand_in(catalogue.parse_image_uri(target), exact=self.exact)
@@ -125,7 +142,7 @@ class Environments:
 
     def _place(self, stand_in: StandIn, interpreter: Interpreter) -> Path:
         content = digest(content_digest(stand_in, self.containers), str(interpreter.path))
-        return self.cache / "environments" / f"{stand_in.name.replace(':', '-')}-{content}"
+        return self._directory / f"{stand_in.name.replace(':', '-')}-{content}"
 
     def _interpreter(self, stand_in: StandIn) -> Interpreter | None:
         """The Python to make it with: the one given; else the stand-in's own, the running one, any that fits."""

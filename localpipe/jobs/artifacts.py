@@ -24,7 +24,7 @@ OUTPUT_DIR = PurePosixPath("/opt/ml/output")
 CHECKPOINT_DIR = "/opt/ml/checkpoints"
 _MODEL = "model"
 
-MODEL_PUBLISHED_ON = frozenset({JobEnd.COMPLETED, JobEnd.STOPPED, JobEnd.TIMED_OUT})
+MODEL_PUBLISHED_ON = frozenset({JobEnd.COMPLETED, JobEnd.STOPPED, JobEnd.TIMED_OUT, JobEnd.WAITED_OUT})
 # UNVERIFIED: that a failed job's /opt/ml/output/data is uploaded and its model is not. containers.md 2.11, 2.12.
 _DATA_PUBLISHED_ON = MODEL_PUBLISHED_ON | {JobEnd.FAILED, JobEnd.CUT_OFF}
 # UNVERIFIED: whether the service takes checkpoints there; containers.md 2.12 has no rule.

@@ -30,6 +30,9 @@ ONE_USER = (
     "The job had one user, who owned every file and could not become another, open a raw socket or make a device. "
     "Of `/sys` it saw the processors and memory, not the network interfaces or its control group."
 )
+NOT_SHIELDED = (
+    "The containers of an isolated model reached nothing but, on Docker, what listens on all addresses of this machine."
+)
 NO_TAGS = "Tags are not kept."
 NO_TRIAL = "No trial component was made; Describe shows the member."
 NO_DEBUGGER = "No debugger, profiler or rule ran, and nothing was saved for one; Describe shows the member."
@@ -55,11 +58,28 @@ def image(member: str) -> Rule:
     """The URI of an image, by what served it in the run."""
 
     def note(value: JSON, run: Circumstances) -> str:
-        served = run.images.get(str(value), f"What served {value} was not known before the run and is not on record.")
-        return " ".join(filter(None, (served, ONE_USER if run.one_user else "")))
+        return " ".join(filter(None, (_served(value, run), ONE_USER if run.one_user else "")))
 
     told = f"What stood for the image, with its versions; the very image is exact. In a sandbox: {ONE_USER}"
     return Rule(member=member, verdict=Verdict.APPROXIMATED, told=told, note=note)
+
+
+def model(member: str) -> Rule:
+    """The name of a model, by what served the images of its containers and what an isolated one could reach."""
+
+    def note(value: JSON, run: Circumstances) -> str:
+        described = run.model(str(value))
+        if described is None:
+            return f"What served the model {value} is not on record: it is not registered any more."
+        containers = described.get("Containers") or [described["PrimaryContainer"]]
+        served = [_served(uri, run) for uri in dict.fromkeys(container["Image"] for container in containers)]
+        exposed = described["EnableNetworkIsolation"] and not run.shields_machine
+        return " ".join(filter(None, (*served, ONE_USER if run.one_user else "", NOT_SHIELDED if exposed else "")))
+
+    told = (
+        f"What stood for the images of the model's containers, with its versions; the very images are exact. {NOT_SHIELDED}"
+    )
+    return Rule(member=member, verdict=Verdict.APPROXIMATED, told=f"{told} In a sandbox: {ONE_USER}", note=note)
 
 
 def source(member: str) -> Rule:
@@ -106,6 +126,11 @@ def instance(member: str) -> Rule:
 def below(parent: str, *members: str) -> tuple[str, ...]:
     """Members of one parent, as paths."""
     return tuple(f"{parent}.{member}" for member in members)
+
+
+def _served(image_uri: JSON, run: Circumstances) -> str:
+    """What served an image in the run; empty: it did itself."""
+    return run.images.get(str(image_uri), f"What served {image_uri} was not known before the run and is not on record.")
 
 
 def _mounted(value: JSON, mounts: Mapping[S3Uri, Path]) -> tuple[list[Path], list[Path]]:

@@ -48,6 +48,7 @@ _STATUS: Mapping[JobEnd, str] = {
     JobEnd.FAILED: "Failed",
     JobEnd.STOPPED: "Stopped",
     JobEnd.TIMED_OUT: "Stopped",
+    JobEnd.WAITED_OUT: "Stopped",
     JobEnd.REFUSED: "Failed",
     JobEnd.LOST: "Failed",
     JobEnd.CUT_OFF: "Failed",

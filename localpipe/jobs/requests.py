@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from localpipe.core import JSON
+    from localpipe.core.jobspec import JobSpec
     from localpipe.core.names import Identity
     from localpipe.errors import Problem
 
@@ -44,12 +45,17 @@ def require_none(problems: Iterable[Problem], operation: str) -> None:
         raise JobFailed(create_refused(operation, details))
 
 
-def time_limit_reason(kind: str, seconds: int) -> str:
-    """The reason of a step whose job ran into its time limit.
+def time_limit_reason(spec: JobSpec, end: JobEnd) -> str:
+    """The reason of a step whose job ran into one of its time limits; empty for another end.
 
-    UNVERIFIED: the service's text is not recorded. Follows: service.md section 5.4, 13 no. 16.
+    UNVERIFIED: the service's texts are not recorded. Follows: service.md section 5.4, 13 no. 16.
     """
-    return f"ClientError: The {kind} job was stopped because it ran longer than MaxRuntimeInSeconds ({seconds})"
+    stopped = f"ClientError: The {spec.kind.value} job was stopped because it"
+    if end is JobEnd.TIMED_OUT:
+        return f"{stopped} ran longer than MaxRuntimeInSeconds ({spec.max_runtime_seconds})"
+    if end is JobEnd.WAITED_OUT:
+        return f"{stopped} had not completed within MaxWaitTimeInSeconds ({spec.max_wait_seconds})"
+    return ""
 
 
 def service_environment(identity: Identity) -> Mapping[str, str]:

@@ -38,15 +38,29 @@ def model_named(name: str, models: Iterable[JSON]) -> JSON:
     raise JobFailed(create_refused(_OPERATION, f'Could not find model "{name}".'))
 
 
+def unservable(model: JSON) -> str:
+    """Why no batch transform, or none of localpipe's, runs the model, in sentences; empty: nothing is in the way.
+
+    What is not known of it yet says nothing. Follows: containers.md 3.8.
+    """
+    containers = _containers(model)
+    if model.get("InferenceExecutionConfig", {}).get("Mode") == "Direct":
+        return "A batch transform runs containers one after the other; the model says Direct."
+    if any(container.get("Mode") == "MultiModel" for container in containers):
+        return "A batch transform does not run multi-model containers."
+    if any(container.get("AdditionalModelDataSources") for container in containers):
+        return "AdditionalModelDataSources is not supported. Put all into the model's archive."
+    return ""
+
+
 def serving_specs(model: JSON, spec: TransformSpec, identity: Identity) -> tuple[JobSpec, ...]:
     """The containers of a model as a transform job runs them, in the order in which requests pass through them.
 
     Raises JobFailed for what a batch transform cannot run, or localpipe cannot.
     """
-    containers = model.get("Containers") or [model["PrimaryContainer"]]
-    mode = model.get("InferenceExecutionConfig", {}).get("Mode", "Serial")
-    if mode != "Serial":
-        raise _refused(f"A batch transform runs containers one after the other; the model says {mode}.")
+    if why_not := unservable(model):
+        raise _refused(why_not)
+    containers = _containers(model)
     isolated = model.get("EnableNetworkIsolation", False)
     shared = _PORTS if len(containers) > 1 else {}
     return tuple(
@@ -57,7 +71,8 @@ def serving_specs(model: JSON, spec: TransformSpec, identity: Identity) -> tuple
 
 def _serving_spec(container: JSON, number: int, spec: TransformSpec, given: Mapping[str, str], *, isolated: bool) -> JobSpec:
     """One container. The job's variables win over its own, those over the service's. Follows: containers.md 3.1, 3.4."""
-    _refuse_what_is_not_run(container)
+    if not container.get("Image"):
+        raise _refused("A container of the model names no image.")
     data = _model_data(container)
     return JobSpec(
         kind=JobKind.TRANSFORM,
@@ -85,13 +100,8 @@ def _serving_spec(container: JSON, number: int, spec: TransformSpec, given: Mapp
     )
 
 
-def _refuse_what_is_not_run(container: JSON) -> None:
-    if container.get("Mode", "SingleModel") != "SingleModel":
-        raise _refused("A batch transform does not run multi-model containers.")
-    if not container.get("Image"):
-        raise _refused("A container of the model names no image.")
-    if container.get("AdditionalModelDataSources"):
-        raise _refused("AdditionalModelDataSources is not supported. Put all into the model's archive.")
+def _containers(model: JSON) -> list[JSON]:
+    return model.get("Containers") or [model["PrimaryContainer"]]
 
 
 def _model_data(container: JSON) -> Channel | None:

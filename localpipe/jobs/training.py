@@ -74,7 +74,7 @@ def training_spec(request: JSON, *, job_name: str, identity: Identity, path: str
     request = with_defaults(request, identity)
     algorithm, groups = request["AlgorithmSpecification"], instance_groups(request["ResourceConfig"])
     entrypoint, arguments = command(algorithm.get("ContainerEntrypoint")), command(algorithm.get("ContainerArguments"))
-    job_arn = identity.arn("training-job", job_name)
+    job_arn, spot = identity.arn("training-job", job_name), request["EnableManagedSpotTraining"]
     return JobSpec(
         kind=JobKind.TRAINING,
         image_uri=algorithm["TrainingImage"],
@@ -99,9 +99,10 @@ def training_spec(request: JSON, *, job_name: str, identity: Identity, path: str
             **request.get("Environment", {}),
         },
         max_runtime_seconds=request["StoppingCondition"]["MaxRuntimeInSeconds"],
+        max_wait_seconds=request["StoppingCondition"].get("MaxWaitTimeInSeconds") if spot else None,
         network_isolated=request["EnableNetworkIsolation"],
         restarts=request.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0),
-        spot=request["EnableManagedSpotTraining"],
+        spot=spot,
         metrics=metric_definitions(request),
         failure_file=OUTPUT_DIR / "failure",
         job_name=job_name,

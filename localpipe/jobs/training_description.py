@@ -39,6 +39,7 @@ _STATUS: Mapping[JobEnd, tuple[str, str]] = {
     JobEnd.FAILED: ("Failed", "Failed"),
     JobEnd.STOPPED: ("Stopped", "Stopped"),
     JobEnd.TIMED_OUT: ("Stopped", "MaxRuntimeExceeded"),
+    JobEnd.WAITED_OUT: ("Stopped", "MaxWaitTimeExceeded"),
     JobEnd.REFUSED: ("Failed", "Failed"),
     JobEnd.LOST: ("Failed", "Failed"),
     JobEnd.CUT_OFF: ("Failed", "Failed"),
@@ -154,17 +155,19 @@ def _transitions(result: JobResult, last: str, reason: str | None) -> list[JSON]
         "Completed": "Training job completed",
         "Stopped": "Training job stopped",
         "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
+        "MaxWaitTimeExceeded": "Training job wait time exceeded MaxWaitTimeInSeconds provided",
         "Failed": reason or "",
         "Interrupted": _INTERRUPTED,
     }
     created, ended = result.created_at, result.ended_at
     began = ended if result.started_at is None else result.started_at
+    uploads = result.started_at is not None and result.end in MODEL_PUBLISHED_ON
     rows = [
         ("Starting", created, created, _STARTING),
         *([("Downloading", created, began, "Downloading input data")] if result.end is not JobEnd.UNPROVISIONED else []),
         *_run_transitions(result),
         *([("Stopping", ended, ended, "Stopping the training job")] if result.end is JobEnd.STOPPED else []),
-        *([("Uploading", ended, ended, "Uploading generated training model")] if result.end in MODEL_PUBLISHED_ON else []),
+        *([("Uploading", ended, ended, "Uploading generated training model")] if uploads else []),
         (last, ended, ended, messages[last]),
     ]
     return [

@@ -53,9 +53,13 @@ TRAINING_FIDELITY = (
     approximated("ResourceConfig.VolumeKmsKeyId", NOT_ENCRYPTED),
     approximated("OutputDataConfig.KmsKeyId", NOT_ENCRYPTED),
     approximated("ResourceConfig.KeepAlivePeriodInSeconds", "No instance was kept warm: there is none to wait for."),
-    approximated("StoppingCondition.MaxWaitTimeInSeconds", "No capacity was waited for: the job ran on this machine."),
+    approximated(
+        "StoppingCondition.MaxWaitTimeInSeconds", "The job waited for room on this machine, not for spot capacity."
+    ),
     approximated("StoppingCondition.MaxPendingTimeInSeconds", "No capacity was waited for: the job ran on this machine."),
-    approximated("EnableManagedSpotTraining", "The job was no spot instance: it was never interrupted."),
+    approximated(
+        "EnableManagedSpotTraining", "The job had no spot instance: nothing but a fault that was asked for interrupted it."
+    ),
     approximated("EnableInterContainerTrafficEncryption", PLAIN_TRAFFIC),
     approximated("VpcConfig", NO_VPC),
     approximated("RoleArn", NOT_ENFORCED),

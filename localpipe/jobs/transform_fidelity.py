@@ -12,6 +12,7 @@ from localpipe.jobs.fidelity import (
     exact,
     ignored,
     instance,
+    model,
     source,
     target,
 )
@@ -21,13 +22,14 @@ _ONE_COPY = "One copy of the model transformed all objects, however many instanc
 
 TRANSFORM_FIDELITY = (
     *exact(
-        *("TransformJobName", "ModelName", "MaxConcurrentTransforms", "MaxPayloadInMB", "BatchStrategy", "Environment"),
+        *("TransformJobName", "MaxConcurrentTransforms", "MaxPayloadInMB", "BatchStrategy", "Environment"),
         *below("ModelClientConfig", "InvocationsTimeoutInSeconds", "InvocationsMaxRetries"),
         *below("TransformInput", "ContentType", "CompressionType", "SplitType"),
         f"{_SOURCE}.S3DataType",
         *below("TransformOutput", "Accept", "AssembleWith"),
         *below("DataProcessing", "InputFilter", "OutputFilter", "JoinSource"),
     ),
+    model("ModelName"),
     source(f"{_SOURCE}.S3Uri"),
     target("TransformOutput.S3OutputPath"),
     instance("TransformResources.InstanceType"),

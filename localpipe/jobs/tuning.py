@@ -12,6 +12,7 @@ from localpipe.core.tuning import Completion, Epochs, Strategy, TuningSpec
 from localpipe.jobs.requests import require_none
 from localpipe.jobs.training import training_spec
 from localpipe.jobs.training_description import describe_training_job
+from localpipe.jobs.tuning_autotune import AUTOTUNE, AUTOTUNED_TRIALS
 from localpipe.jobs.tuning_definitions import CONFIG, training_definitions
 from localpipe.jobs.tuning_problems import hyperband_epochs, tuning_problems
 from localpipe.jobs.tuning_ranges import first_value
@@ -41,7 +42,7 @@ def tuning_spec(request: JSON, *, job_name: str, identity: Identity, path: str =
         identity=identity,
         strategy=strategy,
         definitions=training_definitions(request),
-        max_trials=limits.get("MaxNumberOfTrainingJobs"),
+        max_trials=limits.get("MaxNumberOfTrainingJobs", _trials_unsaid(request, strategy)),
         max_parallel=limits["MaxParallelTrainingJobs"],
         max_runtime_seconds=limits.get("MaxRuntimeInSeconds"),
         seed=str(config.get("RandomSeed", job_name)),
@@ -51,6 +52,11 @@ def tuning_spec(request: JSON, *, job_name: str, identity: Identity, path: str =
         parents=tuple(each["HyperParameterTuningJobName"] for each in warm_start.get("ParentHyperParameterTuningJobs", [])),
         transfer=warm_start.get("WarmStartType") == "TransferLearning",
     )
+
+
+def _trials_unsaid(request: JSON, strategy: Strategy) -> int | None:
+    """How many training jobs there are at most where that is not said; None: as many as the grid has."""
+    return AUTOTUNED_TRIALS if request.get(AUTOTUNE) and strategy is not Strategy.GRID else None
 
 
 def _epochs(request: JSON) -> Epochs:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from localpipe.core.tuning import Objective, TrainingDefinition
+from localpipe.jobs.tuning_autotune import hinted_constants
 from localpipe.jobs.tuning_ranges import ranges_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from localpipe.core import JSON
 
@@ -82,7 +83,7 @@ def training_definitions(request: JSON) -> tuple[TrainingDefinition, ...]:
     return tuple(
         TrainingDefinition(
             name=each.definition.get("DefinitionName"),
-            request=training_request(each.definition) | tags,
+            request=training_request(each.definition, hinted_constants(each.ranges)) | tags,
             ranges=ranges_of(each.ranges),
             objective=Objective(metric=each.objective["MetricName"], maximize=each.objective["Type"] == "Maximize"),
         )
@@ -90,15 +91,15 @@ def training_definitions(request: JSON) -> tuple[TrainingDefinition, ...]:
     )
 
 
-def training_request(definition: JSON) -> JSON:
-    """The CreateTrainingJob request of a definition, with its static hyperparameters.
+def training_request(definition: JSON, constants: Mapping[str, str] | None = None) -> JSON:
+    """The CreateTrainingJob request of a definition, with its static hyperparameters; `constants`: more of those.
 
     Of several instance types it takes the first, which the service tries first, too.
     """
     request = {name: definition[name] for name in _SAME_MEMBERS if definition.get(name) is not None}
     if isinstance(flexible := definition.get(FLEXIBLE), dict):
         request["ResourceConfig"] = _first_instances(flexible)
-    return request | {"HyperParameters": definition.get("StaticHyperParameters") or {}}
+    return request | {"HyperParameters": {**(definition.get("StaticHyperParameters") or {}), **(constants or {})}}
 
 
 def _first_instances(flexible: JSON) -> JSON:

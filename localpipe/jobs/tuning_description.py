@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from localpipe.core import JSON
     from localpipe.core.tuning import Trial, TuningResult, TuningSpec
 
-_MOST_SUMMARIES = 50
-_ECHOED = ("HyperParameterTuningJobConfig", "TrainingJobDefinition", "TrainingJobDefinitions", "WarmStartConfig")
+MOST_SUMMARIES = 50
+_ECHOED = ("HyperParameterTuningJobConfig", "TrainingJobDefinition", "TrainingJobDefinitions", "WarmStartConfig", "Autotune")
 
 
 def describe_tuning_job(request: JSON, spec: TuningSpec, result: TuningResult) -> JSON:
@@ -44,7 +44,7 @@ def describe_tuning_job(request: JSON, spec: TuningSpec, result: TuningResult) -
         **({"OverallBestTrainingJob": _summary(spec, overall[0])} if overall else {}),
         "TuningJobCompletionDetails": _completion_details(result),
         "ConsumedResources": {"RuntimeInSeconds": math.ceil(result.ended_at - result.created_at)},
-        "TrainingJobSummaries": [_summary(spec, trial) for trial in ranked[:_MOST_SUMMARIES]],
+        "TrainingJobSummaries": [_summary(spec, trial) for trial in ranked[:MOST_SUMMARIES]],
     }
 
 

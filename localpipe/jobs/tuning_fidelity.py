@@ -9,6 +9,7 @@ from localpipe.core.fidelity import Rule, Verdict
 from localpipe.core.tuning import HALT_GRACE_SECONDS, Strategy
 from localpipe.jobs.fidelity import NO_TAGS, NO_VOLUME, NOT_ENCRYPTED, approximated, below, exact, ignored, instance
 from localpipe.jobs.training_fidelity import TRAINING_FIDELITY
+from localpipe.jobs.tuning_autotune import AUTO, AUTOTUNE, AUTOTUNED_TRIALS, RULE
 
 if TYPE_CHECKING:
     from localpipe.core import JSON
@@ -32,6 +33,11 @@ OTHER_CONVERGENCE = (
     "Ten training jobs in a row without an improvement counted as convergence; the service has its own criteria."
 )
 FIRST_INSTANCES = "The first instance type was taken, on this machine."
+CHOSEN_RANGES = f"The service does not tell how it chooses ranges. Here: {RULE}."
+NOTHING_CHOSEN = (
+    "What the request says was done, and what it leaves out has its default: nothing else was chosen. "
+    f"Without MaxNumberOfTrainingJobs there were at most {AUTOTUNED_TRIALS} training jobs."
+)
 OTHER_PRIOR = "What the parents' training jobs gave was taken into account as it stands."
 
 _NOT_IN_DEFINITIONS = (
@@ -59,6 +65,7 @@ def _chosen_scale(value: JSON, run: Circumstances) -> str:
 def _ranges(place: str) -> tuple[Rule, ...]:
     return (
         *exact(*below(place, *_RANGE_MEMBERS)),
+        approximated(f"{place}.{AUTO}", CHOSEN_RANGES),
         *(
             Rule(
                 member=f"{place}.{kind}[*].ScalingType",
@@ -127,5 +134,6 @@ TUNING_FIDELITY: tuple[Rule, ...] = (
     *_definition(_ONE),
     *_definition(_SEVERAL),
     approximated("WarmStartConfig", OTHER_PRIOR),
+    approximated(AUTOTUNE, NOTHING_CHOSEN),
     ignored("Tags", NO_TAGS),
 )

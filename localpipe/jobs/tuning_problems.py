@@ -13,8 +13,9 @@ from localpipe.errors import Problem
 from localpipe.jobs.members import lacking, members, repeated, texts
 from localpipe.jobs.metrics import gives_values, metric_definitions
 from localpipe.jobs.training import training_problems
+from localpipe.jobs.tuning_autotune import AUTO, AUTOTUNE, hinted_range
 from localpipe.jobs.tuning_definitions import CONFIG, FLEXIBLE, OBJECTIVE, ONE, SEVERAL, definitions_in, training_request
-from localpipe.jobs.tuning_ranges import CATEGORICAL, CONTINUOUS, INTEGER, range_problems
+from localpipe.jobs.tuning_ranges import CATEGORICAL, CONTINUOUS, INTEGER, KINDS, range_problems
 from localpipe.jobs.unsupported import TUNING, refused
 
 if TYPE_CHECKING:
@@ -103,12 +104,18 @@ def _strategy_problems(request: JSON, path: str) -> Iterator[Problem]:
         case Strategy.GRID.value:
             yield from _grid_problems(request, path)
         case Strategy.HYPERBAND.value:
-            yield from lacking(config, "ResourceLimits", "MaxNumberOfTrainingJobs", path=place)
+            yield from _unlimited(request, path)
             yield from _hyperband_problems(request, path)
         case Strategy.RANDOM.value | Strategy.BAYESIAN.value:
-            yield from lacking(config, "ResourceLimits", "MaxNumberOfTrainingJobs", path=place)
+            yield from _unlimited(request, path)
             if config.get("StrategyConfig"):
                 yield Problem(f"{place}.StrategyConfig", "StrategyConfig is for Hyperband only.", "Leave it out.")
+
+
+def _unlimited(request: JSON, path: str) -> Iterator[Problem]:
+    """A tuning job that does not say how many training jobs it may have, and does not leave it to Autotune."""
+    if not request.get(AUTOTUNE):
+        yield from lacking(request, f"{CONFIG}.ResourceLimits", "MaxNumberOfTrainingJobs", path=path)
 
 
 def _hyperband_problems(request: JSON, path: str) -> Iterator[Problem]:
@@ -131,6 +138,10 @@ def _grid_problems(request: JSON, path: str) -> Iterator[Problem]:
                 if given:
                     message = "The Grid strategy takes categorical ranges alone."
                     yield Problem(place, message, f"Write its values as {CATEGORICAL}.")
+        for place, hint in _hints(written.ranges, f"{path}.{written.ranges_path}"):
+            if isinstance(hint["ValueHint"], str) and hinted_range(hint):
+                message = f"The Grid strategy takes categorical ranges alone; {hint['Name']} would get a range of numbers."
+                yield Problem(place, message, f"Write its values as {CATEGORICAL}.")
         size += math.prod(_sizes(written.ranges))
     for place, wanted in members(request, f"{CONFIG}.{_MAX_TRIALS}", path):
         if isinstance(wanted, int) and wanted != size:
@@ -148,13 +159,34 @@ def _definition_problems(written: WrittenDefinition, path: str) -> Iterator[Prob
     ranges, place = written.ranges, f"{path}.{written.path}"
     yield from _training_problems(written.definition, place)
     yield from range_problems(ranges, f"{path}.{written.ranges_path}")
-    if not isinstance(ranges, dict) or not any(ranges.values()):
-        yield Problem(f"{path}.{written.ranges_path}", "It has no range.", "Give at least one hyperparameter a range.")
-    names = {name for kind in (INTEGER, CONTINUOUS, CATEGORICAL) for _, name in texts(ranges, f"{kind}[*].Name", "")}
+    yield from _without_range(ranges, f"{path}.{written.ranges_path}")
+    names = {name for kind in KINDS for _, name in texts(ranges, f"{kind}[*].Name", "")}
     for name in sorted(names & _static_names(written.definition)):
         static = f"{place}.StaticHyperParameters.{name}"
         yield Problem(static, "The hyperparameter has a range, too.", "Leave it out of one of them.")
     yield from _objective_problems(written.definition, written.objective, f"{path}.{written.objective_path}")
+
+
+def _without_range(ranges: JSON, path: str) -> Iterator[Problem]:
+    """Ranges of which there is none, or of which none comes of the hints that there are."""
+    hints = [hint for _, hint in _hints(ranges, path)]
+    if not isinstance(ranges, dict) or not any(ranges.values()):
+        yield Problem(path, "It has no range.", "Give at least one hyperparameter a range.")
+    elif not any(value for kind, value in ranges.items() if kind != AUTO) and not any(map(_may_have_range, hints)):
+        message = f"None of the {AUTO} has a number for a ValueHint, so none gets a range."
+        yield Problem(f"{path}.{AUTO}", message, "Give at least one hyperparameter a range.", unsupported=True)
+
+
+def _hints(ranges: JSON, path: str) -> Iterator[tuple[str, JSON]]:
+    """The AutoParameters that have the right shape; a value may still be an expression."""
+    for place, each in members(ranges, f"{AUTO}[*]", path):
+        if isinstance(each, dict) and isinstance(each.get("Name"), str) and "ValueHint" in each:
+            yield place, each
+
+
+def _may_have_range(hint: JSON) -> bool:
+    """Whether it gets a range, or that is not known yet."""
+    return not isinstance(hint["ValueHint"], str) or hinted_range(hint) is not None
 
 
 def _static_names(definition: JSON) -> set[str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from localpipe.core.tuning import CategoricalRange, ContinuousRange, IntegerRange, Scaling
 from localpipe.errors import Problem
 from localpipe.jobs.members import members, texts
+from localpipe.jobs.tuning_autotune import AUTO, hinted_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from localpipe.core.tuning import Range
 
 INTEGER, CONTINUOUS, CATEGORICAL = "IntegerParameterRanges", "ContinuousParameterRanges", "CategoricalParameterRanges"
+KINDS = (INTEGER, CONTINUOUS, CATEGORICAL, AUTO)
 
 _WIDE = 100
 """From how many times its lowest value on an `Auto` range counts as logarithmic. Assumed: the service picks, too."""
@@ -34,7 +36,7 @@ def range_problems(ranges: JSON, path: str) -> Iterator[Problem]:
         for place, each in members(ranges, f"{kind}[*]", path):
             yield from _bound_problems(each, place, whole=kind == INTEGER)
     names: set[str] = set()
-    for kind in (INTEGER, CONTINUOUS, CATEGORICAL):
+    for kind in KINDS:
         for place, name in texts(ranges, f"{kind}[*].Name", path):
             if name in names:
                 yield Problem(place, f"{name!r} has more than one range.", "Give each hyperparameter one.")
@@ -47,6 +49,7 @@ def ranges_of(ranges: JSON) -> tuple[Range, ...]:
         *(_integer_range(each) for each in ranges.get(INTEGER, [])),
         *(_continuous_range(each) for each in ranges.get(CONTINUOUS, [])),
         *(CategoricalRange(name=each["Name"], values=tuple(each["Values"])) for each in ranges.get(CATEGORICAL, [])),
+        *hinted_ranges(ranges),
     )
 
 

@@ -102,31 +102,13 @@ TRAINING: tuple[Unsupported, ...] = (
 )
 
 _TUNED = ("TrainingJobDefinition", "TrainingJobDefinitions[*]")
-_RANGES = ("HyperParameterTuningJobConfig.ParameterRanges", *(f"{each}.HyperParameterRanges" for each in _TUNED))
 _NOT_IN_DEFINITIONS = ("ServerlessJobConfig",)
 
-TUNING: tuple[Unsupported, ...] = (
-    Unsupported(
-        member="Autotune",
-        refuses=_given,
-        feature="Choosing ranges and settings for the author (Autotune)",
-        instead="Leave it out, and give ranges.",
-    ),
-    *(
-        Unsupported(
-            member=f"{ranges}.AutoParameters",
-            refuses=_given,
-            feature="A range that the service chooses (AutoParameters)",
-            instead="Give the hyperparameter a range.",
-        )
-        for ranges in _RANGES
-    ),
-    *(
-        replace(row, member=f"{definition}.{row.member}")
-        for definition in _TUNED
-        for row in TRAINING
-        if row.member not in _NOT_IN_DEFINITIONS
-    ),
+TUNING: tuple[Unsupported, ...] = tuple(
+    replace(row, member=f"{definition}.{row.member}")
+    for definition in _TUNED
+    for row in TRAINING
+    if row.member not in _NOT_IN_DEFINITIONS
 )
 
 TRANSFORM: tuple[Unsupported, ...] = (

@@ -3,91 +3,43 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localpipe.core.jobspec import Access, JobExit, Mount
 from localpipe.core.names import AttemptKey
 from localpipe.errors import NotSupported
-from localpipe.runners._docker_errors import engine_errors, gone_is_fine, not_executed
+from localpipe.runners._docker_errors import engine_errors, not_executed
+from localpipe.runners._docker_home import HOME_LABEL
 from localpipe.runners._docker_mounts import api_mounts, make_bind_sources, make_overlay_dirs
 from localpipe.runners._docker_network import make_network, network_name, remove_network
-from localpipe.runners._docker_reclaim import ReclaimHelper, has_foreign, rewrite_owner, take_as_root
+from localpipe.runners._docker_running import RunningContainer
 from localpipe.runners._docker_stream import AttachedStream, kept_output
+from localpipe.runners._docker_waiting import ARRIVED, GO
 from localpipe.runners._never_ran import never_ran
 from localpipe.runners._shared_fate import SharedFate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from contextlib import AbstractContextManager
 
     from docker import APIClient
 
     from localpipe.core import JSON
     from localpipe.core.jobspec import StagedHost, StagedJob
     from localpipe.core.ports import Running
-    from localpipe.runners._docker_engine import EngineFacts
+    from localpipe.runners._docker_home import DockerEngine, LocalImage
     from localpipe.runners._docker_network import JobNetwork
 
-_HOME, _EXECUTION, _STEP, _ATTEMPT = "localpipe.home", "localpipe.execution", "localpipe.step", "localpipe.attempt"
-_CHILD = "localpipe.child"
+_EXECUTION, _STEP, _ATTEMPT, _CHILD = "localpipe.execution", "localpipe.step", "localpipe.attempt", "localpipe.child"
 _HOST, _HOSTS = "localpipe.host", "localpipe.hosts"  # which of the job's hosts, from 0, and how many there are
-_SCRATCH, _LOG_FILE = "localpipe.scratch", "localpipe.log-file"
+_SCRATCH, _LOG_FILE, _WAITED = "localpipe.scratch", "localpipe.log-file", "localpipe.waited"
 _LOG_OPTIONS = {"max-size": "1000g", "max-file": "1", "compress": "false"}  # the engine's copy is never cut
 _NEVER_STARTED, _RUNNING = "created", "running"
 _NANO, _ALL = 1_000_000_000, -1
-_KILLED = 137  # 128 + SIGKILL, which is also how the kernel ends a process when memory runs out
 _OVERLAYS_DIR = "overlays"
 _LOOPBACK = "127.0.0.1"
-
-
-@dataclass(frozen=True)
-class LocalImage:
-    """An image that the engine has. `platform`: the one to run it as (`linux/amd64`), None for the engine's own."""
-
-    name: str
-    platform: str | None
-
-
-@dataclass(frozen=True)
-class DockerEngine:
-    """A connected engine as the containers of one home need it. `grace_seconds`: see `DockerRunner`."""
-
-    api: APIClient
-    facts: EngineFacts
-    home: Path
-    helper: ReclaimHelper
-    grace_seconds: float
-
-    def containers(self, labels: Mapping[str, str]) -> list[JSON]:
-        """The home's containers with these labels, whatever their state, in the shape of the engine's list."""
-        wanted = {_HOME: str(self.home), **labels}
-        return list(self.api.containers(all=True, filters={"label": [f"{name}={value}" for name, value in wanted.items()]}))
-
-    def networks(self) -> list[JSON]:
-        """The networks of the home's jobs of several hosts."""
-        return list(self.api.networks(filters={"label": f"{_HOME}={self.home}"}))
-
-    def remove(self, container: str) -> None:
-        """Remove a container and its volumes, whatever it does; one that is not there is no error."""
-        with gone_is_fine():
-            self.api.remove_container(container, v=True, force=True)
-
-    def reclaim(self, directories: Sequence[Path], image: str) -> bool:
-        """Give directories and all below to the user; False if that takes root and no helper could do it."""
-        user, group = os.getuid(), os.getgid()
-        if not has_foreign(directories, user):
-            return True
-        if user == 0:
-            take_as_root(directories, user, group)
-            return True
-        return self.helper.reclaim(directories, image)
 
 
 def attempt_labels(key: AttemptKey) -> dict[str, str]:
@@ -104,8 +56,8 @@ def prepare(engine: DockerEngine, job: StagedJob, image: LocalImage) -> Prepared
     if hidden and not engine.facts.native:
         raise NotSupported("Serving an isolated model on Docker Desktop", "Set its EnableNetworkIsolation to False.")
     if len(job.hosts) == 1 and not hidden:
-        return PreparedContainer(engine, job, job.hosts[0], _create(engine, job, 0, image))
-    names, labels = [host.name for host in job.hosts], {_HOME: str(engine.home), **attempt_labels(job.key)}
+        return prepare_alone(engine, job, image)
+    names, labels = [host.name for host in job.hosts], {HOME_LABEL: str(engine.home), **attempt_labels(job.key)}
     with engine_errors(job.image_uri, "given a network"):
         network = make_network(
             engine.api, job.key, names, labels, isolated=job.network_isolated, reachable=job.port is not None
@@ -120,16 +72,30 @@ def prepare(engine: DockerEngine, job: StagedJob, image: LocalImage) -> Prepared
     return PreparedHosts(engine, job, hosts)
 
 
-def _create(engine: DockerEngine, job: StagedJob, index: int, image: LocalImage, network: JobNetwork | None = None) -> str:
+def prepare_alone(engine: DockerEngine, job: StagedJob, image: LocalImage, *, waits: bool = False) -> PreparedContainer:
+    """Create the container of a job that has one. `waits`: its command is one of `_docker_waiting`."""
+    return PreparedContainer(engine, job, job.hosts[0], _create(engine, job, 0, image, waits=waits))
+
+
+def _create(
+    engine: DockerEngine,
+    job: StagedJob,
+    index: int,
+    image: LocalImage,
+    network: JobNetwork | None = None,
+    *,
+    waits: bool = False,
+) -> str:
     """Create the container of one host and return its id. What it is given need not be there before the start."""
     host, api = job.hosts[index], engine.api
     labels = {
-        _HOME: str(engine.home),
+        HOME_LABEL: str(engine.home),
         **attempt_labels(job.key),
         _HOST: str(index),
         _HOSTS: str(len(job.hosts)),
         _SCRATCH: str(_scratch_dir(job, host)),
         _LOG_FILE: str(host.log_file),
+        **({_WAITED: ""} if waits else {}),
     }
     with engine_errors(job.image_uri, "created"):
         make_bind_sources(host.mounts)
@@ -139,6 +105,7 @@ def _create(engine: DockerEngine, job: StagedJob, index: int, image: LocalImage,
             command=None if job.arguments is None else list(job.arguments),
             environment=dict(job.environment_of(host)),
             hostname=host.name,
+            stdin_open=waits,
             labels=labels,
             ports=list(_published(engine, job)),
             platform=image.platform,
@@ -199,19 +166,36 @@ class PreparedContainer:
         """Start it, its output being read from the first byte. Raises JobFailed."""
         from docker.errors import APIError
 
-        api, host, scratch = self._engine.api, self._host, _scratch_dir(self._job, self._host)
-        with engine_errors(self._job.image_uri, "started"), ExitStack() as on_failure:
-            make_overlay_dirs(host.mounts, scratch)
-            stream = on_failure.enter_context(closing(AttachedStream(api, self._container)))
+        with engine_errors(self._job.image_uri, "started"):
             try:
-                api.start(self._container)
+                stream = self.begin()
             except APIError as error:
                 if why := not_executed(str(error.explanation)):
-                    return never_ran(why, host.log_file, self.remove)
+                    return never_ran(why, self._host.log_file, self.remove)
                 raise
+        return self._follow(stream, stream.output())
+
+    def begin(self, *, standard_input: bool = False) -> AttachedStream:
+        """Start it and return its streams. Raises APIError."""
+        with ExitStack() as on_failure:
+            make_overlay_dirs(self._host.mounts, _scratch_dir(self._job, self._host))
+            stream = AttachedStream(self._engine.api, self._container, standard_input=standard_input)
+            on_failure.callback(stream.close)
+            self._engine.api.start(self._container)
             on_failure.pop_all()
-        output = _output(stream)
-        return RunningContainer(self._engine, self._container, output=output, log_file=host.log_file, scratch=scratch)
+        return stream
+
+    def go_on(self, stream: AttachedStream, lines: Iterable[bytes]) -> Running:
+        """Have a container that waits become its job. Raises OSError if it is gone."""
+        _go_file(_scratch_dir(self._job, self._host)).touch()
+        os.write(stream.fileno(), GO)
+        return self._follow(stream, lines)
+
+    def _follow(self, stream: AttachedStream, lines: Iterable[bytes]) -> Running:
+        """The job of a container that was begun; `lines`: what it prints, from where the job's log begins."""
+        scratch = _scratch_dir(self._job, self._host)
+        output = _closing_after(stream, lines)
+        return RunningContainer(self._engine, self._container, output=output, log_file=self._host.log_file, scratch=scratch)
 
     def remove(self) -> None:
         """Remove the container."""
@@ -251,16 +235,16 @@ def _remove_network(engine: DockerEngine, key: AttemptKey) -> None:
 
 
 @contextmanager
-def _output(stream: AttachedStream) -> Iterator[Iterable[bytes]]:
+def _closing_after(stream: AttachedStream, lines: Iterable[bytes]) -> Iterator[Iterable[bytes]]:
     with closing(stream):
-        yield stream.output()
+        yield lines
 
 
 def find(engine: DockerEngine, key: AttemptKey) -> Running | None:
     """The attempt's job; one of which not every host was started, or not every one is left, is removed."""
     with engine_errors("", "looked for"):
         found = sorted(engine.containers(attempt_labels(key)), key=_host_index)
-        started = [container for container in found if container["State"] != _NEVER_STARTED]
+        started = [container for container in found if _has_started(container)]
         if found and len(started) == int(found[0]["Labels"][_HOSTS]):
             hosts = [_attach_again(engine, container) for container in started]
             return hosts[0] if len(hosts) == 1 else _several(engine, key, hosts)
@@ -274,7 +258,8 @@ def running(engine: DockerEngine, key: AttemptKey, host: int) -> str | None:
     """The id of the container of one of the attempt's hosts, counted from 0, if it runs."""
     with engine_errors("", "looked for"):
         found = engine.containers({**attempt_labels(key), _HOST: str(host)})
-        return next((container["Id"] for container in found if container["State"] == _RUNNING), None)
+        begun = (container for container in found if container["State"] == _RUNNING and _has_started(container))
+        return next((container["Id"] for container in begun), None)
 
 
 def sweep(engine: DockerEngine, keep: Callable[[AttemptKey], bool]) -> int:
@@ -290,6 +275,18 @@ def sweep(engine: DockerEngine, keep: Callable[[AttemptKey], bool]) -> int:
             if not keep(_key(network["Labels"])):
                 remove_network(engine.api, network["Id"])
     return len({_key(container["Labels"]) for container in dead})
+
+
+def _has_started(container: JSON) -> bool:
+    """Whether its job has: one that waits, or waited until localpipe was gone, has not."""
+    labels = container["Labels"]
+    waits = _WAITED in labels and not _go_file(Path(labels[_SCRATCH])).exists()
+    return container["State"] != _NEVER_STARTED and not waits
+
+
+def _go_file(scratch: Path) -> Path:
+    """What stands beside the scratch directory once a job that waited was told to start."""
+    return scratch.with_name(f"{scratch.name}.go")
 
 
 def _host_index(container: JSON) -> int:
@@ -308,90 +305,6 @@ def _key(labels: Mapping[str, str]) -> AttemptKey:
 def _attach_again(engine: DockerEngine, container: JSON) -> RunningContainer:
     """Follow a container that an earlier process started; its log is written again from the engine's copy."""
     labels = container["Labels"]
-    output = kept_output(engine.api, container["Id"])
+    output = kept_output(engine.api, container["Id"], begun_by=ARRIVED if _WAITED in labels else b"")
     log_file, scratch = Path(labels[_LOG_FILE]), Path(labels[_SCRATCH])
     return RunningContainer(engine, container["Id"], output=output, log_file=log_file, scratch=scratch)
-
-
-class RunningContainer:
-    """A container that has been started, with a thread that writes its log and notes its end. Any thread may call it."""
-
-    def __init__(
-        self,
-        engine: DockerEngine,
-        container: str,
-        *,
-        output: AbstractContextManager[Iterable[bytes]],
-        log_file: Path,
-        scratch: Path,
-    ) -> None:
-        self._engine, self._container, self._scratch = engine, container, scratch
-        self._ended = threading.Event()
-        self._exit: JobExit | None = None
-        self._trouble: BaseException | None = None
-        self._follower = threading.Thread(target=self._follow, args=(output, log_file), daemon=True)
-        self._follower.start()
-
-    def wait(self, timeout_seconds: float | None = None) -> JobExit | None:
-        """Block until the container has ended. Raises JobFailed if the engine lost it, and what else ended its thread."""
-        if not self._ended.wait(timeout_seconds):
-            return None
-        if self._trouble:
-            raise self._trouble
-        return self._exit
-
-    def signal(self, signum: int) -> None:
-        """Send a signal to the first process; the engine refuses for one that has ended, which is fine."""
-        with engine_errors("", "signalled"), gone_is_fine():
-            self._engine.api.kill(self._container, signal=signum)
-
-    def address(self, port: int) -> tuple[str, int]:
-        """The container's own address, or where the port is published. Raises NotSupported where it cannot be reached."""
-        with engine_errors("", "looked up"):
-            settings = self._engine.api.inspect_container(self._container)["NetworkSettings"]
-        for published in (settings.get("Ports") or {}).get(f"{port}/tcp") or ():
-            return str(published["HostIp"]), int(published["HostPort"])
-        networks = settings["Networks"].values()
-        host = next((network["IPAddress"] for network in networks if network["IPAddress"]), None)
-        if host is None:
-            raise NotSupported(f"Reaching port {port} of a job without a network", "Turn its network isolation off.")
-        return host, port
-
-    def remove(self) -> None:
-        """Kill the container, let its log and its files be settled, remove it and its volumes."""
-        if not self._ended.is_set():
-            self.signal(signal.SIGKILL)
-            self._ended.wait()
-        with engine_errors("", "removed"):
-            self._engine.remove(self._container)
-
-    def _follow(self, output: AbstractContextManager[Iterable[bytes]], log_file: Path) -> None:
-        try:
-            with engine_errors("", "followed"):
-                with output as pieces, log_file.open("wb", buffering=0) as log:
-                    for piece in pieces:
-                        log.write(piece)
-                self._engine.api.wait(self._container)
-                ended = self._engine.api.inspect_container(self._container)
-                self._settle_files(ended)
-                self._exit = _job_exit(ended["State"])
-        except BaseException as error:  # noqa: BLE001 - raised where the job is waited for
-            self._trouble = error
-        finally:
-            self._ended.set()
-
-    def _settle_files(self, ended: JSON) -> None:
-        """Give what the container wrote to the user."""
-        written = [
-            Mount(host_dir=Path(m["Source"]), container_dir=PurePosixPath(m["Destination"]), access=Access.WRITABLE)
-            for m in ended["Mounts"]
-            if m["Type"] == "bind" and m["RW"]
-        ]
-        if not self._engine.reclaim([*(mount.host_dir for mount in written), self._scratch], ended["Image"]):
-            rewrite_owner(self._engine.api, self._container, written, self._scratch)
-
-
-def _job_exit(state: JSON) -> JobExit:
-    """How the container ended, from the engine's State."""
-    code = int(state["ExitCode"])
-    return JobExit(exit_code=code, out_of_memory=code == _KILLED and bool(state["OOMKilled"]), message=state["Error"])

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from localpipe.core.jobspec import Limits, StagedJob
-    from localpipe.runners._docker_container import LocalImage
+    from localpipe.runners._docker_home import LocalImage
 
 
 def exec_line(container: str, command: Sequence[str], *, terminal: bool) -> list[str]:

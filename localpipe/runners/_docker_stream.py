@@ -51,8 +51,10 @@ class AttachedStream:
 
 
 @contextmanager
-def kept_output(api: APIClient, container: str) -> Iterator[Iterable[bytes]]:
+def kept_output(api: APIClient, container: str, *, begun_by: bytes = b"") -> Iterator[Iterable[bytes]]:
     """The engine's copy of all that a container has printed since its start, then what it prints until its end.
+
+    But for a first line `begun_by`.
 
     The copy is the `local` log driver's, which keeps bytes that are no UTF-8. The SDK's own call does not say which stream
     a piece is from.
@@ -60,7 +62,12 @@ def kept_output(api: APIClient, container: str) -> Iterator[Iterable[bytes]]:
     url = f"{api.base_url}/v{api.api_version}/containers/{container}/logs"
     with closing(api.get(url, params={"stdout": 1, "stderr": 1, "follow": 1, "timestamps": 1}, stream=True)) as response:
         response.raise_for_status()
-        yield whole_lines(mended_lines(_frames(response.raw.read)))
+        yield _without_first(begun_by, whole_lines(mended_lines(_frames(response.raw.read))))
+
+
+def _without_first(line: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    yield next(pieces, b"").removeprefix(line)
+    yield from pieces
 
 
 def whole_lines(pieces: Iterable[tuple[int, bytes] | None]) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -42,12 +43,56 @@ def made_aside(place: Path) -> Iterator[Path]:
 
 def removed_aside(place: Path) -> None:
     """Remove a directory; one that is not there is no error. Killed midway, what is left bears another name."""
-    if not is_aside(place):
-        aside = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=place.parent))
-        with suppress(FileNotFoundError):
-            place.rename(aside)
-        place = aside
-    remove_directory(place)
+    remove_directory(place if is_aside(place) else _put_aside(place))
+
+
+def hold(place: Path) -> int | None:
+    """Hold a directory, as any number of threads and processes may: `removed_if_free` leaves it. None if it is not there.
+
+    It is held for as long as the descriptor that is given stays open, and so no longer than this process lives.
+    """
+    try:
+        descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return None
+    fcntl.flock(descriptor, fcntl.LOCK_SH)  # who removes it has it to itself for a rename alone
+    if _is_at(place, descriptor):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def removed_if_free(place: Path) -> bool:
+    """Remove a directory unless somebody holds it; whether it is gone by then."""
+    try:
+        descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        aside = place if is_aside(place) else _put_aside(place)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    remove_directory(aside)
+    return True
+
+
+def _is_at(place: Path, descriptor: int) -> bool:
+    """Whether an open directory still is the one of that name."""
+    try:
+        return os.path.samestat(place.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _put_aside(place: Path) -> Path:
+    """Give a directory the name of one that is being removed."""
+    aside = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=place.parent))
+    with suppress(FileNotFoundError):
+        place.rename(aside)
+    return aside
 
 
 @contextmanager

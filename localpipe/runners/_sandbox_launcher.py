@@ -29,7 +29,8 @@ class Descriptors:
     """What is opened for a sandbox in the background, by its number.
 
     `memory` holds the launcher's instructions; `info` is the pipe on which it tells of the first process, `status` the file
-    in which it tells that and the end; `seccomp` is the system call filter, `log` the log.
+    in which it tells that and the end; `seccomp` is the system call filter, `log` the log. `go`: the pipe on which a line
+    comes when it is to go on; None: at once.
     """
 
     memory: int
@@ -37,6 +38,7 @@ class Descriptors:
     status: int
     seccomp: int
     log: int
+    go: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,11 @@ class Launcher(Protocol):
     @property
     def any_root(self) -> bool:
         """Whether it needs no program of the sandbox's own root, and makes a job any user."""
+        ...
+
+    @property
+    def can_wait(self) -> bool:
+        """Whether it can begin a sandbox and wait, before its mounts, until it is told to go on."""
         ...
 
     @property
@@ -104,6 +111,7 @@ class Bubblewrap:
     tools: Tools
     means: ClassVar[str] = "sandboxes by bubblewrap"
     any_root: ClassVar[bool] = True
+    can_wait: ClassVar[bool] = True
     if_it_fails: ClassVar[str] = "In a container, start that one with --privileged; else use the Docker runner."
 
     def instructions(self, plan: SandboxPlan) -> bytes:
@@ -119,9 +127,10 @@ class Bubblewrap:
             "--info-fd": opened.info,
         }
         options = (word for option, descriptor in files.items() for word in (option, str(descriptor)))
+        words = (*options, "--new-session", "--", *plan.command)
         return Start(
-            argv=launch_line(self.tools, plan.layers, (*options, "--new-session", "--", *plan.command)),
-            stdin=None,
+            argv=launch_line(self.tools, plan.layers, words, waits=opened.go is not None),
+            stdin=opened.go,
             stdout=opened.log,
             stderr=opened.log,
             kept=tuple(files.values()),
@@ -153,6 +162,7 @@ class UtilLinux:
     unshare: str
     means: ClassVar[str] = "sandboxes by util-linux alone (with bubblewrap they start faster)"
     any_root: ClassVar[bool] = False
+    can_wait: ClassVar[bool] = False
     if_it_fails: ClassVar[str] = f"Install bubblewrap; {Bubblewrap.if_it_fails[0].lower()}{Bubblewrap.if_it_fails[1:]}"
 
     def instructions(self, plan: SandboxPlan) -> bytes:

@@ -32,14 +32,18 @@ ROOT = "root"
 ROOT_DIR = f"{ROOT}/merged"
 """The layer of the job's `/`, and where in a sandbox's directory it is mounted, or copied to where there are no overlays."""
 
-LAUNCH_SCRIPT = (
-    'umask 022; read -r line </proc/self/stat && echo "$line" >process || exit 125; '
+_LAUNCH = 'umask 022; read -r line </proc/self/stat && echo "$line" >process || exit 125; '
+_WAIT = "read -r go || exit 125; exec </dev/null; "
+_MOUNT_AND_GO_ON = (
     "for layer in $1; do "
     "options=userxattr,lowerdir=$layer/lower,upperdir=$layer/upper,workdir=$layer/work; "
     'mount -t overlay overlay -o "$options" "$layer/merged" || exit 125; '
     'done; shift; exec "$@"'
 )
-"""Runs in the sandbox's directory; its paths are relative so that no character of a path can be mistaken for an option."""
+"""Run in the sandbox's directory; their paths are relative so that no character of a path can be mistaken for an option.
+
+To wait is to read a line from the standard input; it ends if there is nobody any more who could write one.
+"""
 
 AND_REMOVE = 'status=$?; chmod -R u+rwX . ; rm -rf "$PWD"; exit $status'
 SHELL_SCRIPT = f'cd "$1" && shift && "$@" 3<"$0" 4<{FILTER_FILE}; {AND_REMOVE}'
@@ -248,14 +252,17 @@ def _bind_options(binds: Iterable[Bind]) -> Iterable[str]:
         yield from ("--bind" if bind.writable else "--ro-bind", str(bind.source), str(bind.target))
 
 
-def launch_line(tools: Tools, layers: Sequence[Layer], bwrap_arguments: Sequence[str]) -> tuple[str, ...]:
+def launch_line(
+    tools: Tools, layers: Sequence[Layer], bwrap_arguments: Sequence[str], *, waits: bool = False
+) -> tuple[str, ...]:
     """The command, run in the sandbox's directory, that becomes bubblewrap; every program on the way execs the next.
 
     Layers need a mount namespace around bubblewrap's own, since bubblewrap 0.8 cannot mount them itself.
     """
     around = (tools.unshare, "--user", "--map-root-user", "--mount", "--") if layers else ()
     names = " ".join(layer.name for layer in layers)
-    return (*around, "/bin/sh", "-c", LAUNCH_SCRIPT, "sh", names, tools.bwrap, *bwrap_arguments)
+    script = _LAUNCH + (_WAIT if waits else "") + _MOUNT_AND_GO_ON
+    return (*around, "/bin/sh", "-c", script, "sh", names, tools.bwrap, *bwrap_arguments)
 
 
 def options_file(options: Iterable[str]) -> bytes:

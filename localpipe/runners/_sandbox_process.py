@@ -23,6 +23,7 @@ from localpipe.runners._sandbox_signals import with_default_signals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import TextIO
 
     from localpipe.core import JSON
     from localpipe.runners._sandbox_launcher import Launcher, Start
@@ -75,35 +76,77 @@ def parse_first_process(document: JSON) -> FirstProcess:
     return FirstProcess(document["child-pid"], document["pid-namespace"], own_network="net-namespace" in document)
 
 
-def spawn(
-    plan: SandboxPlan, launcher: Launcher, log_file: Path, within: Sequence[str] = ()
-) -> tuple[ProcessId, FirstProcess] | None:
-    """Start a sandbox in a session of its own; its monitor and first process, or None if it could not be made.
+@dataclass(frozen=True)
+class Begun:
+    """A sandbox that is being made by its monitor, which waits for a line on `go` if that is a pipe. Finish or end it, once.
 
-    The log says why then. Whenever it does not return them, nothing of the sandbox is left running.
-    `within`: the words before a command that run it in the network of several hosts.
+    `info`: the pipe on which the first process is told; one that is told by one line stays open after it.
+    """
+
+    monitor: ProcessId
+    info: TextIO
+    one_line: bool
+    go: int | None
+
+    def finish(self) -> FirstProcess | None:
+        """Have it go on; the first process, or None if it could not be made.
+
+        The log says why then. Whenever it does not return one, nothing of the sandbox is left running.
+        """
+        with ExitStack() as undone:
+            undone.callback(self.end)
+            if self.go is not None:
+                with suppress(BrokenPipeError):  # it is gone, and will tell nothing
+                    os.write(self.go, b"\n")
+            text = self.info.readline() if self.one_line else self.info.read()
+            if not text.strip():
+                return None
+            first = parse_first_process(json.loads(text))
+            undone.pop_all()
+        self._close()
+        return first
+
+    def end(self) -> None:
+        """Kill it and wait for its end."""
+        end_monitor(self.monitor)
+        self._close()
+
+    def _close(self) -> None:
+        self.info.close()
+        if self.go is not None:
+            os.close(self.go)
+
+
+def begin(
+    plan: SandboxPlan, launcher: Launcher, log_file: Path, within: Sequence[str] = (), *, waits: bool = False
+) -> Begun:
+    """Begin to make a sandbox, in a session of its own.
+
+    `within`: the words before a command that run it in the network of several hosts. `waits`: to go on only when it is
+    finished; for a launcher that can.
 
     The log file is the job's output and error; the environment goes by way of memory, so that no command line shows it.
     Raises JobFailed for an environment that cannot be handed on.
     """
-    info_read, info_write = os.pipe()
-    with os.fdopen(info_read, encoding="utf-8") as info, ExitStack() as undone:
-        start, monitor = _launch(plan, launcher, log_file, info_write, within)
-        undone.callback(_end, monitor)
-        text = info.readline() if start.one_line else info.read()
-        if not text.strip():
-            return None
-        first = parse_first_process(json.loads(text))
-        undone.pop_all()
-        return monitor, first
+    with ExitStack() as on_failure:
+        info_read, info_write = os.pipe()
+        info = on_failure.enter_context(os.fdopen(info_read, encoding="utf-8"))
+        with ExitStack() as opened:
+            opened.callback(os.close, info_write)
+            go_read, go_write = os.pipe() if waits else (None, None)
+            if go_read is not None and go_write is not None:
+                opened.callback(os.close, go_read)
+                on_failure.callback(os.close, go_write)
+            start, monitor = _launch(plan, launcher, log_file, within, info=info_write, go=go_read)
+        on_failure.pop_all()
+        return Begun(monitor, info, start.one_line, go_write)
 
 
 def _launch(
-    plan: SandboxPlan, launcher: Launcher, log_file: Path, info: int, within: Sequence[str]
+    plan: SandboxPlan, launcher: Launcher, log_file: Path, within: Sequence[str], *, info: int, go: int | None
 ) -> tuple[Start, ProcessId]:
-    """Start a monitor, which writes to the descriptor `info` what it has made; it is closed here, whatever happens."""
+    """Start a monitor, which writes to the descriptor `info` what it has made."""
     with ExitStack() as opened:
-        opened.callback(os.close, info)
 
         def kept(descriptor: int) -> int:
             opened.callback(os.close, descriptor)
@@ -116,6 +159,7 @@ def _launch(
             status=kept(os.open(plan.directory / STATUS_FILE, appending, 0o644)),
             seccomp=kept(os.open(plan.directory / FILTER_FILE, os.O_RDONLY)),
             log=kept(os.open(log_file, appending, 0o644)),
+            go=go,
         )
         start = launcher.start(plan, descriptors)
         process = subprocess.Popen(
@@ -137,8 +181,8 @@ def _child(pid: int) -> ProcessId:
     return _stat_of(pid) or ProcessId(pid, start_time=-1)
 
 
-def _end(monitor: ProcessId) -> None:
-    """Kill what was started and wait for the end of it."""
+def end_monitor(monitor: ProcessId) -> None:
+    """Kill a monitor, and what it started in its own session, and wait for the end of it."""
     kill_group(monitor)
     wait_for(monitor, None)
 

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from localpipe.core.ports import Availability, ImageStatus
 from localpipe.errors import ImageMissing, JobFailed, RunnerUnavailable
 from localpipe.runners import _docker_container as containers
-from localpipe.runners._docker_container import DockerEngine, LocalImage
+from localpipe.runners._docker_ahead import can_wait, prepare_waiting
 from localpipe.runners._docker_engine import connect
 from localpipe.runners._docker_errors import engine_errors
+from localpipe.runners._docker_home import DockerEngine, LocalImage
 from localpipe.runners._docker_lines import exec_line, repeat_line, shell_line
 from localpipe.runners._docker_mounts import can_overlay, make_overlay_dirs
 from localpipe.runners._docker_reclaim import ReclaimHelper
@@ -73,7 +74,8 @@ class DockerRunner:
 
     `home` is the directory below which attempts lie; containers are labelled with it. `environment` is where DOCKER_HOST and
     its kin are looked up. `grace_seconds`: how long the other hosts of a job have to end when one has failed.
-    Mutable: connects when first needed, and remembers which images it has seen there.
+    Mutable: connects when first needed, and remembers which images it has seen there, and in which of
+    them no job can wait before which program.
     """
 
     name: ClassVar[str] = "docker"
@@ -82,6 +84,7 @@ class DockerRunner:
     runs_images: ClassVar[bool] = True
     keeps_limits: ClassVar[bool] = True
     one_user: ClassVar[bool] = False
+    shields_machine: ClassVar[bool] = False
 
     def __init__(
         self, home: Path, images: ImageNames, environment: Mapping[str, str], *, grace_seconds: float = FATE_GRACE_SECONDS
@@ -90,6 +93,7 @@ class DockerRunner:
         self._connecting = threading.Lock()
         self._connected: DockerEngine | None = None
         self._seen: dict[str, LocalImage] = {}
+        self._cannot_wait: set[tuple[str, ...]] = set()
 
     @property
     def overlays(self) -> bool:
@@ -129,11 +133,15 @@ class DockerRunner:
         """The same gateway, or the name that Docker Desktop gives this machine."""
         return self._engine.facts.endpoint_url_host
 
-    def prepare(self, job: StagedJob) -> Prepared:
-        """Create the containers, and the network of several. Nothing of the job need be on disk yet."""
-        image = self._present_image(job.image_uri)
+    def prepare(self, job: StagedJob, *, ahead: bool = False) -> Prepared:
+        """Create the containers, and the network of several. Nothing of the job need be on disk yet.
+
+        Ahead of its inputs a job's only container is started too, where it can wait before its program.
+        """
+        image, limited = self._present_image(job.image_uri), self._limited(job)
         try:
-            return containers.prepare(self._engine, self._limited(job), image)
+            waiting = self._waiting(limited, image) if ahead else None
+            return waiting or containers.prepare(self._engine, limited, image)
         except ImageMissing:
             self._seen.pop(job.image_uri, None)
             raise
@@ -186,6 +194,17 @@ class DockerRunner:
         if connected:
             connected.helper.close()
             connected.api.close()
+
+    def _waiting(self, job: StagedJob, image: LocalImage) -> Prepared | None:
+        """The job's container up to its program; None where it cannot wait there."""
+        command = self.job_command(job)
+        tried = (image.name, *command[:1])
+        if tried in self._cannot_wait or not can_wait(self._engine, job, image):
+            return None
+        waiting = prepare_waiting(self._engine, job, image, command)
+        if waiting is None:
+            self._cannot_wait.add(tried)
+        return waiting
 
     @property
     def _engine(self) -> DockerEngine:

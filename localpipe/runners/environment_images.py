@@ -34,6 +34,14 @@ class Environments(Protocol):
         """The environment's directory, made first if need be. Raises ImageMissing, RunnerUnavailable."""
         ...
 
+    def used(self, environment: Path) -> None:
+        """Have an environment count as used now."""
+        ...
+
+    def clean(self) -> None:
+        """Remove environments that no job will want any more. Raises RunnerUnavailable."""
+        ...
+
 
 @dataclass(frozen=True)
 class _KnownEnvironment:
@@ -95,6 +103,7 @@ class EnvironmentImages:
         if found.path is None:
             raise ImageMissing(image_uri, found.reason, found.remedy)
         venv = found.path if found.ready else self._environments.ensure(image_uri, self._say)
+        self._environments.used(venv)
         image = environment_image(self._machine, interpreter_of(venv), self._roots_dir, self._environment)
         return _KnownEnvironment(venv, image)
 
@@ -113,8 +122,9 @@ class EnvironmentImages:
         )
 
     def clean(self, in_use: Collection[Path]) -> None:  # noqa: ARG002 - the port's signature
-        """Remove trees of roots that nobody used for long. Environments are kept: they are of no image."""
+        """Remove trees of roots, and environments, that nobody used for longer than a job may run."""
         clean_roots(self._roots_dir)
+        self._environments.clean()
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -6,7 +6,9 @@ Once an image is exported no engine need run. While one answers it says which im
 from __future__ import annotations
 
 import logging
+import os
 import threading
+import time
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, ClassVar
@@ -15,28 +17,27 @@ from localpipe.core.image_archive import archive_of
 from localpipe.core.ports import Availability, ImageStatus
 from localpipe.errors import ImageMissing, JobFailed, RunnerUnavailable
 from localpipe.runners._docker_engine import connect
-from localpipe.runners._docker_errors import engine_errors, gone_is_fine
+from localpipe.runners._docker_errors import engine_errors
+from localpipe.runners._engine_images import answers, exported, known_to, remove_left, tagged
 from localpipe.runners._image_archive import layers_of, read_archive
 from localpipe.runners._image_root import parse_config, user_of
-from localpipe.runners._root_cache import KnownImage, RootCache
 from localpipe.runners._sandbox_plan import Bind, RootFileSystem, SandboxImage
 from localpipe.runners.engine_address import engine_address
+from localpipe.runners.root_cache import KnownImage, RootCache, is_outdated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from docker import APIClient
 
     from localpipe.core.jobspec import StagedJob
-    from localpipe.runners._root_cache import UnusedRoot
     from localpipe.runners._sandbox_check import Ability
     from localpipe.runners.docker import ImageNames
+    from localpipe.runners.root_cache import KeptRoot
 
 _log = logging.getLogger(__name__)
 _PROCESSORS = Path("/sys/devices/system")
 _RESOLVER = Path("/etc/resolv.conf")
-_LABEL = "localpipe.export"
-_NEVER_RUN = "never-run"  # the engine wants a command of every container
 
 
 class ExportedImages:
@@ -44,7 +45,8 @@ class ExportedImages:
 
     `names` maps image URIs to local images; `archives`: whether it maps any to an archive. `environment` is where
     DOCKER_HOST and its kin are looked up. `say` hears what goes on while an image is unpacked. Any thread may call it.
-    Mutable: remembers what an image URI stands for, so that a run sees one image, and the connection to the engine.
+    Mutable: remembers what an image URI stands for, so that a run sees one image; holds the root file systems that it has
+    given, so that no other process removes them before a job stands on them; keeps the connection to the engine.
     """
 
     runner: ClassVar[str] = "sandbox"
@@ -62,6 +64,8 @@ class ExportedImages:
         self._cache, self._names, self._archives = RootCache(cache), names, archives
         self._environment, self._say = environment, say
         self._known: dict[str, KnownImage] = {}
+        self._held: dict[str, int] = {}
+        self._holding = threading.Lock()
         self._exporting = threading.Lock()
         self._connecting = threading.Lock()
         self._api: APIClient | None = None
@@ -119,35 +123,31 @@ class ExportedImages:
         return program
 
     def clean(self, in_use: Collection[Path]) -> None:
-        """Remove root file systems that nobody used for a day and whose image is gone: the archive, or as an engine says."""
-        self._remove_left_containers()
-        idle = [root for root in self._cache.unused() if not any(root.directory in stood_on.parents for stood_on in in_use)]
-        unused = [root for root in idle if not _still_archived(root)]
-        if not unused:
-            return
-        exported = [root for root in unused if not all(map(archive_of, root.names))]
-        kept = self._kept_by_engine() if exported else frozenset()
-        for root in unused:
-            if root not in exported or (kept is not None and root.directory.name not in kept):
-                self._cache.remove(root)
+        """Remove root file systems that no image needs (`is_outdated`), but for those that a process holds.
 
-    def _remove_left_containers(self) -> None:
-        """Remove what killed processes exported from; no engine, or another process at it, leaves that for later."""
+        Another process that adds one leaves it for later.
+        """
         if not self._cache.directory.is_dir():
             return
-        with suppress(RunnerUnavailable, JobFailed), self._cache.alone(wait=False) as may:
-            if may:
-                with self._engine() as api, engine_errors("", "removed"):
-                    _remove_left(api, self._cache.directory)
+        with suppress(RunnerUnavailable), self._cache.alone(wait=False) as may:
+            free = [root for root in self._cache.roots() if not any(root.directory in below.parents for below in in_use)]
+            for root, keys in self._named_now(free) if may else ():
+                if is_outdated(root, keys, now=time.time()):
+                    self._cache.remove(root)
 
-    def _kept_by_engine(self) -> frozenset[str] | None:
-        """The ids, without their algorithm, of the images that an engine has; None where none says so."""
+    def _named_now(self, roots: Sequence[KeptRoot]) -> Sequence[tuple[KeptRoot, Sequence[str | None]]]:
+        """Each root with what its names stand for by now, as `is_outdated` takes it; a tag of the image's is enough.
+
+        Containers that killed processes exported from are removed first.
+        """
         try:
             with self._engine() as api, engine_errors("", "looked up"):
-                return frozenset(image["Id"].rpartition(":")[2] for image in api.images(all=True))
+                remove_left(api, self._cache.directory)
+                known = tagged(api)
+                return [(root, [root.key] if root.key in known else _keys(api, root)) for root in roots]
         except (RunnerUnavailable, JobFailed) as error:
-            _log.warning("Root file systems of images are kept, for no engine says which images are gone: %s", error)
-            return None
+            _log.info("Root file systems of an engine's images are kept, for no engine says which are outdated: %s", error)
+            return [(root, _keys(None, root)) for root in roots]
 
     def _lack_of_images(self) -> Availability | None:
         """Why no image can be had; None: an archive is named, an engine answers, or one did once."""
@@ -176,15 +176,28 @@ class ExportedImages:
             return _in_archive(archive, image_uri, candidates[0])
         try:
             with self._engine() as api:
-                return _known_to(api, image_uri, candidates)
+                return known_to(api, image_uri, candidates)
         except RunnerUnavailable:
             return self._cache.find(candidates)
 
     def _root_of(self, known: KnownImage) -> Path:
-        if root := self._cache.root_of(known):
+        if root := self._held_root(known):
             return root
         with self._exporting, self._cache.alone():
-            return self._cache.root_of(known) or self._unpacked(known)
+            if root := self._held_root(known):
+                return root
+            unpacked = self._unpacked(known)
+            return self._held_root(known) or unpacked
+
+    def _held_root(self, known: KnownImage) -> Path | None:
+        """The root file system, held until `close`; None if it is not there."""
+        with self._holding:
+            if known.key not in self._held and (held := self._cache.hold(known)) is not None:
+                self._held[known.key] = held
+            root = self._cache.root_of(known)
+            if root is None and known.key in self._held:  # somebody removed it by hand
+                os.close(self._held.pop(known.key))
+            return root
 
     def _unpacked(self, known: KnownImage) -> Path:
         if archive := archive_of(known.name):
@@ -192,14 +205,20 @@ class ExportedImages:
             return self._cache.add(known, layers_of(archive, known.image_id))
         self._say(f"exporting {known.name} (once)")
         with self._engine() as api, engine_errors(known.name, "exported"):
-            _remove_left(api, self._cache.directory)
-            with closing(_exported(api, known.image_id, self._cache.directory)) as pieces:
+            remove_left(api, self._cache.directory)
+            with closing(exported(api, known.image_id, self._cache.directory)) as pieces:
                 return self._cache.add(known, [pieces])
 
     def close(self) -> None:
-        """Let go of the engine."""
+        """Let go of the engine and of the root file systems."""
         with self._connecting:
-            api, self._api = self._api, None
+            self._disconnect()
+        with self._holding:
+            while self._held:
+                os.close(self._held.popitem()[1])
+
+    def _disconnect(self) -> None:
+        api, self._api = self._api, None
         if api:
             api.close()
 
@@ -207,16 +226,12 @@ class ExportedImages:
     def _engine(self) -> Iterator[APIClient]:
         """The engine, asked what it is once for as long as it answers. Raises RunnerUnavailable."""
         with self._connecting:
-            if self._api is None or not _answers(self._api):
+            if self._api and not answers(self._api):
+                self._disconnect()
+            if self._api is None:
                 self._api, _ = connect(engine_address(self._environment))
             api = self._api
         yield api
-
-
-def _answers(api: APIClient) -> bool:
-    with suppress(JobFailed), engine_errors("", "asked"):
-        return bool(api.ping())
-    return False
 
 
 def _in_archive(archive: Path, image_uri: str, name: str) -> KnownImage:
@@ -228,43 +243,17 @@ def _in_archive(archive: Path, image_uri: str, name: str) -> KnownImage:
     return KnownImage(name=name, image_id=found.image_id, config=found.config)
 
 
-def _still_archived(root: UnusedRoot) -> bool:
-    """Whether an archive that it was unpacked from holds this image still."""
-    for archive in filter(None, map(archive_of, root.names)):
+def _keys(api: APIClient | None, root: KeptRoot) -> Sequence[str | None]:
+    return [_key(api, name) for name in root.names]
+
+
+def _key(api: APIClient | None, name: str) -> str | None:
+    """The key of the image that has a name now; empty if none has, None where no engine says."""
+    if archive := archive_of(name):
         with suppress(ImageMissing):
-            if read_archive(archive).image_id.endswith(root.directory.name):
-                return True
-    return False
-
-
-def _known_to(api: APIClient, image_uri: str, names: Sequence[str]) -> KnownImage | None:
-    """The first of these images that an engine has."""
-    from docker.errors import APIError
-
-    for name in names:
-        with engine_errors(image_uri, "looked up"):
-            try:
-                found = api.inspect_image(name)
-            except APIError as error:
-                if not error.is_client_error():  # not there, or no name that an image can have
-                    raise
-            else:
-                return KnownImage(name=name, image_id=found["Id"], config=found["Config"])
-    return None
-
-
-def _remove_left(api: APIClient, cache: Path) -> None:
-    """Remove the containers that were made for a cache; whoever calls it holds that."""
-    for container in api.containers(all=True, filters={"label": f"{_LABEL}={cache}"}):
-        with gone_is_fine():
-            api.remove_container(container["Id"], v=True, force=True)
-
-
-def _exported(api: APIClient, image_id: str, cache: Path) -> Generator[bytes, None, None]:
-    """An archive of the image's file system, in pieces. An engine exports containers alone, so one is made and removed."""
-    container = api.create_container(image_id, entrypoint=[_NEVER_RUN], labels={_LABEL: str(cache)})["Id"]
-    try:
-        yield from api.export(container)
-    finally:
-        with gone_is_fine():
-            api.remove_container(container, v=True, force=True)
+            return _in_archive(archive, name, name).key
+        return ""
+    if api is None:
+        return None
+    found = known_to(api, name, (name,))
+    return found.key if found else ""

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from localpipe.runners._sandbox_check import Ability
     from localpipe.runners._sandbox_launcher import Launcher
     from localpipe.runners._sandbox_plan import SandboxImage
-    from localpipe.runners._sandbox_process import FirstProcess, ProcessId
+    from localpipe.runners._sandbox_process import Begun, FirstProcess, ProcessId
 
 _LOOPBACK = "127.0.0.1"
 _SANDBOX, _REPEAT, _SHELL, _HOST = "sandbox", "repeat", "shell-", "host-"
@@ -103,9 +103,10 @@ class SandboxRunner:
     looked for; None: the caller's own. `grace_seconds`: how long the other hosts of a job have to end when one has failed.
     """
 
-    prepares_ahead: ClassVar[bool] = False
+    prepares_ahead: ClassVar[bool] = True
     keeps_limits: ClassVar[bool] = False
     one_user: ClassVar[bool] = True
+    shields_machine: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -165,12 +166,15 @@ class SandboxRunner:
         """The same: jobs know it by its address."""
         return _LOOPBACK
 
-    def prepare(self, job: StagedJob) -> Prepared:
-        """Make the sandboxes' directories. Raises JobFailed, ImageMissing or RunnerUnavailable."""
+    def prepare(self, job: StagedJob, *, ahead: bool = False) -> Prepared:
+        """Make the sandboxes' directories. Raises JobFailed, ImageMissing or RunnerUnavailable.
+
+        Ahead of its inputs a sandbox that has no others beside it is begun, too, and waits before its mounts.
+        """
         remove_directory(job.attempt_dir / _SANDBOX)
         prepared = tuple(self._prepared(job, host) for host in job.hosts)
         if not has_network(job):
-            return Retractable(prepared[0])
+            return Retractable(prepared[0].begun_ahead() if ahead and self._launcher().can_wait else prepared[0])
         network = NetworkPlan(addresses=host_addresses(job), carried=carried_port(job), served=job.port or 0)
         return Retractable(PreparedHosts(prepared, network, job.attempt_dir / _SANDBOX, self._grace_seconds))
 
@@ -215,6 +219,8 @@ class SandboxRunner:
         for directory in swept:
             if found := _found(directory):
                 found.remove()
+            else:
+                remove_directory(directory)
         return len(swept)
 
     def tidy(self) -> None:
@@ -291,12 +297,20 @@ class SandboxRunner:
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedSandbox:
-    """A sandbox whose directory is made and whose job does not run yet. `place`: where several hosts have it run."""
+    """A sandbox whose directory is made and whose job does not run yet. `place`: where several hosts have it run.
+
+    `begun`: its monitor waits already.
+    """
 
     plan: SandboxPlan
     launcher: Launcher
     log_file: Path
     place: HostPlace | None = None
+    begun: Begun | None = None
+
+    def begun_ahead(self) -> PreparedSandbox:
+        """The same, begun. Raises JobFailed for an environment that cannot be handed on."""
+        return replace(self, begun=processes.begin(self.plan, self.launcher, self.log_file, waits=True))
 
     def start(self) -> Running:
         """Start it. Raises JobFailed, naming what is missing, if no sandbox can be made."""
@@ -309,14 +323,16 @@ class PreparedSandbox:
         if self.place:
             self.place.write(directory)
         within = self.place.words() if self.place else ()
-        made = processes.spawn(self.plan, self.launcher, self.log_file, within)
-        if made is None:
+        begun = self.begun or processes.begin(self.plan, self.launcher, self.log_file, within)
+        first = begun.finish()
+        if first is None:
             raise JobFailed(f"The sandbox could not be made: {_last_line(self.log_file)}")
-        monitor, first = made
-        return SandboxedJob(directory, monitor, first)
+        return SandboxedJob(directory, begun.monitor, first)
 
     def remove(self) -> None:
-        """Remove the sandbox's directory."""
+        """End what was begun and remove the sandbox's directory."""
+        if self.begun:
+            self.begun.end()
         remove_directory(self.plan.directory)
 
     def _refuse_what_is_missing(self) -> None:
@@ -403,7 +419,7 @@ def _found(directory: Path) -> SandboxedJob | None:
         return None
     first, exit_code = processes.status_of(directory)
     if first is None:
-        processes.kill_group(monitor)
+        processes.end_monitor(monitor)
         return None
     if exit_code is None and not processes.alive(monitor):
         processes.kill_first(first)

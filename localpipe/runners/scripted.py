@@ -93,6 +93,7 @@ class ScriptedRunner:
     runs_images: ClassVar[bool] = True
     keeps_limits: ClassVar[bool] = False
     one_user: ClassVar[bool] = False
+    shields_machine: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -138,7 +139,7 @@ class ScriptedRunner:
         """The same."""
         return self.endpoint_host()
 
-    def prepare(self, job: StagedJob) -> _ScriptedPrepared:
+    def prepare(self, job: StagedJob, *, ahead: bool = False) -> _ScriptedPrepared:  # noqa: ARG002 - the port's signature
         """Nothing is made before the start."""
         self.ensure_image(job.image_uri)
         return _ScriptedPrepared(self, job)

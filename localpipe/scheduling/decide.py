@@ -89,16 +89,18 @@ def decide(plan: ExecutionPlan, state: ExecutionState, now: float) -> list[Comma
 
 
 def foresee(plan: ExecutionPlan, state: ExecutionState, limit: int) -> list[PrepareAttempt]:
-    """Return what can be made ready while others run: at most `limit` steps, in document order, that come next.
+    """Return what can be made ready while others run: at most `limit` steps that come next, then those that follow them.
 
-    They are those that could start if every running job had succeeded, and those that wait for room. None as long as no job
-    runs, since what is about to start comes first, and none once something has failed or is to stop.
+    The next are, in document order, those that could start if every running job had succeeded, and those that wait for room.
+    None as long as no job runs, since what is about to start comes first, and none once something has failed or is to stop.
     """
     executing = state.having(StepStatus.EXECUTING)
     if not (limit and executing) or state.stop or state.having(StepStatus.FAILED, StepStatus.STOPPED):
         return []
-    nodes = islice(_ready(plan, state, executing | state.having(StepStatus.SUCCEEDED)), limit)
-    return [PrepareAttempt(node.name, _next_attempt(state, node.name)) for node in nodes]
+    done = executing | state.having(StepStatus.SUCCEEDED)
+    coming = [node.name for node in _ready(plan, state, done)]
+    after = (node.name for node in _ready(plan, state, done.union(coming)) if node.name not in coming)
+    return [PrepareAttempt(name, _next_attempt(state, name)) for name in islice((*coming, *after), limit)]
 
 
 def _next_attempt(state: ExecutionState, name: str) -> int:

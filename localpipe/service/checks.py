@@ -15,9 +15,11 @@ from localpipe.service.foresight import (
     with_placeholders,
     wrong_values,
 )
+from localpipe.service.named_packages import missing_packages
 from localpipe.service.own_images import own_image
 from localpipe.service.serving_images import require_server
 from localpipe.service.step_functions import require_authors_python
+from localpipe.service.top_models import missing_trials
 from localpipe.service.tuning_jobs import training_jobs_of
 from localpipe.staging.pipes import refuse_pipes_elsewhere
 from localpipe.store import nearest_prefix
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 
 
 def check_values(
-    home: Home, pipeline: Pipeline, parameters: Mapping[str, JSON], jobs: Iterable[ForeseenJob], known: Collection[str]
+    home: Home, pipeline: Pipeline, parameters: Mapping[str, JSON], jobs: Sequence[ForeseenJob], known: Collection[str]
 ) -> list[str]:
     """Refuse requests that cannot run with these parameters and settings; note those of steps that may not run.
 
@@ -48,7 +50,9 @@ def check_values(
     wrong = [
         *wrong_values(graph, parameters, home.step_types, home.model, execution, known=known),
         *_read_only_outputs(jobs, home.settings.s3_mounts, home.settings.s3_outputs),
-        *_missing_models(jobs),
+        *_unusable_models(jobs),
+        *missing_packages(home, graph, parameters, execution, known),
+        *missing_trials(graph, jobs, home.step_types, home.settings.max_trials, known),
         *_missing_parents(home, jobs),
     ]
     problems = [problem for node, problem in wrong if runs_in_any_case(node, graph)]
@@ -76,12 +80,18 @@ def _read_only_outputs(
             )
 
 
-def _missing_models(jobs: Iterable[ForeseenJob]) -> Iterator[tuple[Node, Problem]]:
+def _unusable_models(jobs: Iterable[ForeseenJob]) -> Iterator[tuple[Node, Problem]]:
     for job in jobs:
+        if job.unservable:
+            yield job.node, Problem(_model_name_of(job), f"step {job.node.name!r}: {job.unservable}")
         if job.missing_model:
             message = f"step {job.node.name!r}: there is no model {job.missing_model!r}."
             remedy = "`localpipe models` lists those that there are; a Model step creates one."
-            yield job.node, Problem(f"{job.node.step.path}.Arguments.ModelName", message, remedy)
+            yield job.node, Problem(_model_name_of(job), message, remedy)
+
+
+def _model_name_of(job: ForeseenJob) -> str:
+    return f"{job.node.step.path}.Arguments.ModelName"
 
 
 def _missing_parents(home: Home, jobs: Iterable[ForeseenJob]) -> Iterator[tuple[Node, Problem]]:

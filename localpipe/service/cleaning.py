@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from localpipe.errors import ExecutionBusy, HomeUnusable
 from localpipe.journal.lease import driving, is_driven
 from localpipe.scheduling.state import fold
+from localpipe.service.kept import kept_for_jobs
 from localpipe.service.lineage import keep_lineage, made_by_execution
 from localpipe.staging import delete_tree
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from localpipe.core.names import AttemptKey
+    from localpipe.service.kept import Kept
     from localpipe.service.wiring import Home
 
 _SECONDS_PER_DAY = 86_400
@@ -99,13 +101,15 @@ def empty_trash(home: Home) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Swept:
-    """What became of the jobs of a home that runs left behind.
+    """What became of the jobs of a home that runs left behind, and of what is kept for jobs to come.
 
-    `removed`: how many were. `interrupted`: ids of executions that have not ended and that no process drives, whose jobs
-    are still there for `resume`. `silent`: for each runner that was used and cannot be asked now a sentence that says so.
+    `removed`: how many were. `outdated`: what of the cache is gone. `interrupted`: ids of executions that have not ended and
+    that no process drives, whose jobs are still there for `resume`. `silent`: for each runner that was used and cannot be
+    asked now a sentence that says so.
     """
 
     removed: int
+    outdated: Sequence[Kept]
     interrupted: Sequence[str]
     silent: Sequence[str]
 
@@ -123,8 +127,10 @@ def sweep_jobs(home: Home) -> Swept:
         return key.execution_id in live
 
     left = sum(runner.sweep(keep) for runner in usable)
+    before = kept_for_jobs(home.cache)
     for runner in usable:
         runner.tidy()
+    outdated = [each for each in before if not each.directory.exists()]
     used = {started.settings["runner"] for started in home.journal.executions()}
     silent = [
         f"What the {name} runner may have left could not be looked for: {availability.reason}"
@@ -132,7 +138,7 @@ def sweep_jobs(home: Home) -> Swept:
         if name in used and not availability.usable
     ]
     interrupted = [each for each in sorted(kept) if not is_driven(home.execution_dir(each))]
-    return Swept(removed=left, interrupted=interrupted, silent=silent)
+    return Swept(removed=left, outdated=outdated, interrupted=interrupted, silent=silent)
 
 
 def _size(directory: Path) -> int:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from localpipe.service.foresight import ForeseenJob
     from localpipe.steps.base import StepType
 
+_HAD: Mapping[FaultKind, str] = {FaultKind.TIME_LIMIT: "time limit", FaultKind.SPOT_INTERRUPTION: "spot training"}
+
 
 def fault_notes(
     faults: Iterable[Fault],
@@ -38,22 +40,24 @@ def fault_notes(
             raise UsageError(
                 f"Fault {fault} cannot happen: step {fault.step!r} does not run. Let it run too, or leave it out."
             )
-        job = next((job for job in jobs if job.node.name == fault.step), None)
-        if why_not := _why_not(fault.kind, step_types[step.type], job):
+        own_jobs = [job for job in jobs if job.node.name == fault.step]
+        if why_not := _why_not(fault.kind, step_types[step.type], own_jobs, step_types.values()):
             raise UsageError(f"Fault {fault} cannot happen: step {fault.step!r} {why_not}")
         notes.append(f"{_what(fault)}, as asked for by a fault.")
     return notes
 
 
-def _why_not(kind: FaultKind, step_type: StepType, job: ForeseenJob | None) -> str:
+def _why_not(kind: FaultKind, step_type: StepType, jobs: Sequence[ForeseenJob], step_types: Iterable[StepType]) -> str:
     """What of the step keeps the fault from happening, to complete a sentence; empty: nothing does."""
     if kind in OF_THE_CREATE_CALL and not step_type.retryable:
         return f"is of type {step_type.type!r}, to which no retry policy applies."
     if kind in OF_THE_JOB and not step_type.runs_jobs:
         return f"is of type {step_type.type!r}, which runs no job."
-    if kind in WHILE_IT_RUNS and job is None:
-        return f"is of type {step_type.type!r}. It happens to Processing and Training steps."
-    if kind is FaultKind.SPOT_INTERRUPTION and job and job.spec and not job.spec.spot:
+    if kind in WHILE_IT_RUNS and kind not in step_type.meets:
+        *others, last = sorted(each.type for each in step_types if kind in each.meets)
+        has_none = f"is of type {step_type.type!r}, which has no {_HAD[kind]} on the service."
+        return f"{has_none} It happens to {', '.join(others)} and {last} steps."
+    if kind is FaultKind.SPOT_INTERRUPTION and all(job.spec and not job.spec.spot for job in jobs):
         return "does not use managed spot training (EnableManagedSpotTraining)."
     return ""
 
@@ -63,7 +67,8 @@ def _what(fault: Fault) -> str:
     match fault.kind:
         case FaultKind.SPOT_INTERRUPTION:
             often = f"up to {fault.times} times" if fault.times > 1 else "once"
-            return f"{step} is interrupted {often}, where it still runs {fault.after_seconds:g} s after its start"
+            each = f"Each spot training job of step {fault.step!r}"
+            return f"{each} is interrupted {often}, where it still runs {fault.after_seconds:g} s after its start"
         case FaultKind.TIME_LIMIT:
             return f"{step} runs into its time limit if it still runs after {fault.after_seconds:g} s, in {attempts}"
         case _:

@@ -135,13 +135,18 @@ def _circumstances(execution: PipelineExecution, runner: Runner) -> Circumstance
         limits = limits_of(instance_type, overrides=settings.instances, enforce=settings.enforce_instances)
         return runner.keeps_limits and limits.memory_bytes is not None
 
+    def model(name: str) -> JSON | None:
+        return next((each for each in execution.home.registry.models() if each["ModelName"] == name), None)
+
     return Circumstances(
         images=execution.started.images,
         mounts=settings.s3_mounts,
         limits_kept=limits_kept,
         limits_refused=settings.enforce_instances and not runner.keeps_limits,
         one_user=runner.one_user,
+        shields_machine=runner.shields_machine,
         max_trials=settings.max_trials,
+        model=model,
     )
 
 

@@ -22,9 +22,11 @@ from localpipe.definition.unknowns import is_unknown, with_unknowns
 from localpipe.definition.wording import element, member
 from localpipe.engine.resolve import evaluated, execution_variables
 from localpipe.errors import ExpressionError, JobFailed
+from localpipe.jobs.serving import unservable
 from localpipe.jobs.tuning import foreseen_trials
 from localpipe.registry.containers import with_packages
 from localpipe.service.foresight_models import creating_step, foreseen_containers, foreseen_model
+from localpipe.tuning.moves import most_trials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -53,14 +55,17 @@ _S3_URI = re.compile(r"s3://[^/\s\"',\\]+(?:/[^\s\"',\\]*)?")
 class ForeseenJob:
     """A job that a step would start, with what is known of it now; `spec` None: nothing.
 
-    `missing_model`: the registered model that it would run, which is not there. `parents`: the tuning jobs that its tuning
-    job learns from, "" for one that is not known yet.
+    `missing_model`: the registered model that it would run, which is not there. `unservable`: why it cannot run its model.
+    `parents`: the tuning jobs that its tuning job learns from, "" for one that is not known yet. `most_trials`: how many
+    training jobs that has at most, None: no tuning job, or nobody can tell.
     """
 
     node: Node
     spec: JobSpec | None
     missing_model: str = ""
+    unservable: str = ""
     parents: tuple[str, ...] = ()
+    most_trials: int | None = None
 
     @property
     def image_uri(self) -> str | None:
@@ -127,6 +132,8 @@ def _transform_jobs(
     model = foreseen_model(spec, created, models)
     if model is None:
         return [ForeseenJob(node=node, spec=None, missing_model=spec.model_name)]
+    if why_not := unservable(model):
+        return [ForeseenJob(node=node, spec=None, unservable=why_not)]
     return [ForeseenJob(node=node, spec=each) for each in foreseen_containers(spec, model, execution.identity)]
 
 
@@ -138,7 +145,7 @@ def _jobs_of(node: Node, work: Work) -> Iterator[ForeseenJob]:
         case RunTuning(spec=tuning):
             parents = tuple("" if is_unknown(parent) else parent for parent in tuning.parents)
             for spec in foreseen_trials(tuning):
-                yield ForeseenJob(node=node, spec=spec, parents=parents)
+                yield ForeseenJob(node=node, spec=spec, parents=parents, most_trials=most_trials(tuning))
 
 
 def with_placeholders(uri: S3Uri) -> str:
@@ -164,7 +171,7 @@ def missing_inputs(
         for channel in job.spec.channels if job.spec else ():
             if is_unknown(str(channel.uri)) or _exists(store, channel.uri):
                 continue
-            before = list(_before(job.node, graph))
+            before = list(steps_before(job.node, graph))
             written_unseen = any(node.name in unseen for node in before)
             if not (written_unseen or _may_be_written(channel.uri, before, by_step, buckets)):
                 yield job, channel
@@ -183,16 +190,34 @@ def wrong_values(
 
     `known`: those steps of the graph that will not be done.
     """
-    for node in graph.nodes.values():
+    for node, arguments in known_arguments(graph, parameters, step_types, execution, known=known):
         step, step_type = node.step, step_types[node.step.type]
-        if step_type.request_shape is None or node.name in known:
+        if step_type.request_shape is None:
             continue
         path = f"{step.path}.Arguments"
-        arguments = _known(step_type.own_arguments(step), _context(step, step_type, parameters, execution, {}), path)
         by_shape = value_problems(step_type.request_shape, arguments, model, path, named_by_service(step_type))
         own = step_type.check(replace(step, arguments=arguments))
         for problem in dict.fromkeys(with_own_words(by_shape, own)):
             yield node, problem
+
+
+def known_arguments(
+    graph: PipelineGraph,
+    parameters: Mapping[str, JSON],
+    step_types: Mapping[str, StepType],
+    execution: ExecutionName,
+    *,
+    known: Collection[str],
+) -> Iterator[tuple[Node, JSON]]:
+    """Yield the steps, but for the `known` ones, with their own arguments as far as these are known.
+
+    What waits for the run is left as the expression that it is.
+    """
+    for node in graph.nodes.values():
+        step, step_type = node.step, step_types[node.step.type]
+        if node.name not in known:
+            context = _context(step, step_type, parameters, execution, {})
+            yield node, _known(step_type.own_arguments(step), context, f"{step.path}.Arguments")
 
 
 def outputs_into_mounts(
@@ -218,7 +243,7 @@ def output_buckets(jobs: Iterable[ForeseenJob]) -> frozenset[str]:
 
 def runs_in_any_case(node: Node, graph: PipelineGraph) -> bool:
     """Whether neither the step nor one that it waits for stands behind a condition."""
-    return not any(each.guards for each in (node, *_before(node, graph)))
+    return not any(each.guards for each in (node, *steps_before(node, graph)))
 
 
 def _known(value: JSON, context: EvaluationContext, path: str) -> JSON:
@@ -287,7 +312,7 @@ def _work(
     return step_type.work(resolved)
 
 
-def _before(node: Node, graph: PipelineGraph) -> Iterator[Node]:
+def steps_before(node: Node, graph: PipelineGraph) -> Iterator[Node]:
     """Every step that ends before this one can start."""
     found: set[str] = set()
     waiting = [node]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from localpipe.core.times import iso_time
 from localpipe.core.tuning import TrialDetail
+from localpipe.errors import UsageError
 from localpipe.jobs.metrics import no_value_text
 from localpipe.jobs.tuning import objective_in
 from localpipe.scheduling.children import ChildStatus
@@ -16,8 +17,18 @@ if TYPE_CHECKING:
     from localpipe.core import JSON
     from localpipe.core.tuning import Parameters
     from localpipe.scheduling.children import ChildExecution
+    from localpipe.scheduling.history import StepExecution
 
 _SHOWN_DIGITS = 4
+
+
+def own_job(step: StepExecution, number: int) -> ChildExecution:
+    """One of the jobs of the step's last attempt. Raises UsageError."""
+    jobs = step.last.children if step.last else {}
+    if number not in jobs:
+        which = f"They are numbered from 1 to {len(jobs)}." if jobs else "It has none of its own."
+        raise UsageError(f"Step {step.step!r} has no job {number}. {which}")
+    return jobs[number]
 
 
 def job_rows(jobs: Iterable[ChildExecution]) -> list[JSON]:

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localpipe.core.ports import CommandLine
-from localpipe.core.work import RunJob, RunTransform
+from localpipe.core.tuning import TrialDetail
+from localpipe.core.work import RunJob, RunTransform, RunTuning
 from localpipe.engine.resolve import Attempt, resolve, step_values, whole_environment
 from localpipe.errors import UsageError
 from localpipe.jobs.serving import model_named, serving_specs
+from localpipe.jobs.tuning import trial_request, trial_spec
 from localpipe.scheduling.history import BUSY
 from localpipe.service.executions import endpoint_of, refreshed, world_of
+from localpipe.service.own_jobs import own_job
 from localpipe.service.views import reuse_words
 from localpipe.settings import JOB_COMMAND
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from localpipe.core.jobspec import JobSpec, StagedJob
     from localpipe.core.names import AttemptKey
     from localpipe.core.transform import TransformSpec
+    from localpipe.core.tuning import TuningSpec
     from localpipe.engine.resolve import World
     from localpipe.scheduling.history import StepExecution
     from localpipe.service.executions import PipelineExecution
@@ -46,19 +50,23 @@ class Shell:
 
 
 @contextmanager
-def enter(execution: PipelineExecution, step_name: str, *, terminal: bool, host_name: str | None = None) -> Iterator[Shell]:
+def enter(
+    execution: PipelineExecution, step_name: str, *, terminal: bool, host_name: str | None = None, job: int | None = None
+) -> Iterator[Shell]:
     """A shell in the step's container, or in a new one over what it left; the local S3 answers while it is open.
 
-    `terminal`: whether the caller's standard input is one. `host_name`: which of the job's hosts, None for the first.
+    `terminal`: whether the caller's standard input is one. `host_name`: which of the job's hosts, None for the first. `job`:
+    which of the step's own jobs, from 1; None: it has none.
+
     Raises UsageError for a step that runs no container, whose job never came to run, or whose job another process is about
-    to start or to collect, and for a host that it has not.
+    to start or to collect, and for a host or a job that it has not.
     """
     runner = execution.home.runner(execution.home.settings.runner)
     step = execution.step(step_name)
     with tempfile.TemporaryDirectory(prefix="localpipe-shell-") as directory:
         endpoint = endpoint_of(execution, runner, Path(directory))
         try:
-            staged = _staged(execution, step, world_of(execution, runner, endpoint), host_name)
+            staged = _staged(execution, step, world_of(execution, runner, endpoint), host_name, job)
             host = _index_of(host_name, staged)
             own_command = shlex.join(runner.job_command(staged))
             script = ["sh", "-c", f"export {JOB_COMMAND}={shlex.quote(own_command)}; {_OPEN_SHELL}"]
@@ -66,7 +74,7 @@ def enter(execution: PipelineExecution, step_name: str, *, terminal: bool, host_
             if entered:
                 yield Shell(line=CommandLine(argv=tuple(entered)), own_command=own_command)
             else:
-                _refuse_what_is_in_hand(refreshed(execution), step_name)
+                _refuse_what_is_in_hand(refreshed(execution), step_name, job)
                 runner.ensure_image(staged.image_uri)
                 alone = replace(staged, hosts=(staged.hosts[host],))
                 alone_as = alone.hosts[0].name if len(staged.hosts) > 1 else ""
@@ -85,19 +93,27 @@ def _index_of(host_name: str | None, staged: StagedJob) -> int:
     return 0 if host_name is None else names.index(host_name)
 
 
-def _refuse_what_is_in_hand(execution: PipelineExecution, step_name: str) -> None:
+def _refuse_what_is_in_hand(execution: PipelineExecution, step_name: str, job: int | None) -> None:
     """A shell over the files of a job that is about to start, or whose outputs are being read, would change them."""
-    status = execution.step(step_name).status
-    if status in BUSY and execution.driven:
+    step = execution.step(step_name)
+    status, busy = step.status.value, step.status in BUSY
+    if job is not None:
+        own = own_job(step, job)
+        status, busy = own.status.value, busy and not own.status.ended
+    if busy and execution.driven:
         raise UsageError(
-            f"Step {step_name!r} is {status.value}, and its job does not run at this moment: it waits for its turn, is "
+            f"Step {step_name!r} is {status}, and its job does not run at this moment: it waits for its turn, is "
             "being made ready or has just ended. Try again when it runs."
         )
 
 
-def _staged(execution: PipelineExecution, step: StepExecution, world: World, host_name: str | None) -> StagedJob:
+def _staged(
+    execution: PipelineExecution, step: StepExecution, world: World, host_name: str | None, job: int | None
+) -> StagedJob:
     """The job of the step's last attempt, described again from the journal; of the containers of a model that one."""
     definition = execution.pipeline.steps[step.step]
+    if job is not None:
+        own_job(step, job)
     if not execution.home.attempt_dir(execution.key(step)).is_dir():
         if step.status in BUSY:
             reason = "its job is not made ready yet."
@@ -118,6 +134,8 @@ def _staged(execution: PipelineExecution, step: StepExecution, world: World, hos
     )
     work = world.step_types[definition.type].work(resolve(attempt, world))
     match work:
+        case RunTuning(spec=tuning):
+            key, spec = _trial(tuning, attempt.key, step, job)
         case RunJob(spec=spec):
             key = attempt.key
         case RunTransform(spec=transform):
@@ -126,7 +144,17 @@ def _staged(execution: PipelineExecution, step: StepExecution, world: World, hos
             reason = f"a {definition.type} step runs no container."
             raise UsageError(f"There is nothing to enter in step {step.step!r}: {reason}")
     environment = whole_environment(spec, world)
-    return world.stager.stage(spec, key, environment, anew=False, overlays=world.runner.overlays)
+    return world.stager.describe(spec, key, environment, overlays=world.runner.overlays)
+
+
+def _trial(tuning: TuningSpec, key: AttemptKey, step: StepExecution, job: int | None) -> tuple[AttemptKey, JobSpec]:
+    """A training job of a tuning job. Raises UsageError where it is not said which."""
+    if job is None:
+        raise UsageError(f"Step {step.step!r} runs training jobs: say which by --job N. `localpipe show` lists them.")
+    own = own_job(step, job)
+    detail = TrialDetail.from_json(own.detail)
+    request = trial_request(tuning, detail.definition, detail.parameters, own.job_name)
+    return replace(key, child=job), trial_spec(tuning, request, own.job_name)
 
 
 def _container(transform: TransformSpec, key: AttemptKey, world: World, host_name: str | None) -> tuple[AttemptKey, JobSpec]:

@@ -101,6 +101,11 @@ class Home:
         )
 
     @property
+    def cache(self) -> Path:
+        """What is kept for jobs to come, in any home of the user's."""
+        return cache_dir(os.environ)
+
+    @property
     def runs(self) -> Path:
         """Where executions keep their working directories and logs."""
         return self.directory / "runs"
@@ -262,9 +267,10 @@ def _docker_runner(home: Home) -> Runner:
 def _sandbox_runner(home: Home) -> Runner:
     from localpipe.core.image_archive import archive_of
     from localpipe.runners.exported_images import ExportedImages
+    from localpipe.service.kept import IMAGES
 
     images = ExportedImages(
-        cache=cache_dir(os.environ) / "images",
+        cache=home.cache / IMAGES,
         names=_image_names(home),
         archives=any(map(archive_of, home.settings.images.values())),
         environment=os.environ,
@@ -281,7 +287,7 @@ def _process_runner(home: Home) -> Runner:
     from localpipe.runners.machine_root import machine_root
 
     environments = Environments(
-        cache=cache_dir(os.environ),
+        cache=home.cache,
         containers=containers_dir(),
         mappings=home.settings.images,
         unknown_python=home.settings.unknown_image_python,

@@ -35,7 +35,8 @@ TABLES: Mapping[str, str] = {
     '{ build = "./docker" }, with `dockerfile`, `target` and `args` where they are needed, or to an archive of an image, '
     'for the sandbox runner: "oci:./image.tar"',
     "lambda": 'The code of Lambda functions by name or ARN: "notify" = "handlers/notify.py:handler", a file or, '
-    '"package.module:handler", a module; or { handler = "handlers/notify.py:handler", timeout = 60, '
+    '"package.module:handler", a module, also in a folder ("src/package.module:handler"); or '
+    '{ handler = "handlers/notify.py:handler", timeout = 60, '
     'environment = { KEY = "value" } }',
     "callback": "Commands that get the messages of Callback steps on standard input, by queue URL or pattern of them: "
     '"https://sqs.*/approvals" = "python approve.py"',

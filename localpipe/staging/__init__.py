@@ -13,7 +13,7 @@ from localpipe.staging.files import delete_tree
 from localpipe.staging.pipes import refuse_pipes_elsewhere, serving_pipes
 from localpipe.staging.records import stream
 from localpipe.staging.sources import find_objects
-from localpipe.staging.stage import describe, populate
+from localpipe.staging.stage import describe, fill, lay_out
 from localpipe.staging.uploads import Uploads
 
 if TYPE_CHECKING:
@@ -49,23 +49,34 @@ class Stager:
     nearest_prefix: Callable[[S3Uri], str | None]
     limits: Callable[[str], Limits]
 
-    def stage(
-        self, spec: JobSpec, key: AttemptKey, environment: Mapping[str, str], *, anew: bool, overlays: bool
-    ) -> StagedJob:
-        """The job, ready on disk. `environment` is the whole environment of its containers.
+    def describe(self, spec: JobSpec, key: AttemptKey, environment: Mapping[str, str], *, overlays: bool) -> StagedJob:
+        """The job as it is on disk once it is staged; nothing is made. `environment` is the whole one of its containers.
 
-        `anew` makes its directories, over the remains of a crashed attempt if there are any; without it the job is only
-        described, for containers that run or have run in them. `overlays`: what the runner says of itself.
-        Raises JobFailed (InputNotFound) for what the containers cannot be given, NotSupported, StoreError, HomeUnusable.
+        `overlays`: what the runner says of itself. Raises JobFailed for what the containers cannot be given, NotSupported.
         """
         refuse_pipes_elsewhere(spec, sys.platform)
         described = describe(spec, key, environment, self.attempt_dir(key), overlays=overlays)
         limits = [self.limits(host.instance_type) for host in spec.hosts]
         hosts = (replace(host, limits=limit) for host, limit in zip(described.hosts, limits, strict=True))
-        staged = replace(described, hosts=tuple(hosts))
-        if anew:
-            populate(spec, staged.attempt_dir, self.store, self.nearest_prefix, overlays=overlays)
-        return staged
+        return replace(described, hosts=tuple(hosts))
+
+    def lay_out(self, spec: JobSpec, key: AttemptKey, *, overlays: bool) -> None:
+        """Make the job's directories, over the remains of a crashed attempt if there are any. Raises HomeUnusable."""
+        lay_out(spec, self.attempt_dir(key), overlays=overlays)
+
+    def fill(self, spec: JobSpec, key: AttemptKey, *, overlays: bool) -> None:
+        """Put into the directories what the job finds there. They may be mounted in a container that waits by now.
+
+        Raises JobFailed (InputNotFound) for what the containers cannot be given, StoreError, HomeUnusable.
+        """
+        fill(spec, self.attempt_dir(key), self.store, self.nearest_prefix, overlays=overlays)
+
+    def stage(self, spec: JobSpec, key: AttemptKey, environment: Mapping[str, str], *, overlays: bool) -> StagedJob:
+        """The job, ready on disk: described, laid out and filled. Raises what these raise."""
+        job = self.describe(spec, key, environment, overlays=overlays)
+        self.lay_out(spec, key, overlays=overlays)
+        self.fill(spec, key, overlays=overlays)
+        return job
 
     def objects(self, channel: Channel) -> tuple[S3Uri, list[S3Uri]]:
         """The objects that a channel names, and the prefix below which all of them lie. Raises as `sources.find_objects`."""

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 def describe(
     spec: JobSpec, key: AttemptKey, environment: Mapping[str, str], attempt_dir: Path, *, overlays: bool
 ) -> StagedJob:
-    """The job as `populate` makes it on disk. Pure: the same arguments always describe the same job.
+    """The job as `lay_out` and `fill` make it on disk. Pure: the same arguments always describe the same job.
 
     Raises JobFailed for a path that no container can be given, and for a regex that is none.
     """
@@ -78,10 +78,41 @@ def _mount(point: MountPoint, layout: HostLayout, *, overlays: bool) -> Mount:
     return Mount(host_dir=layout.view_dir(channel), container_dir=point.container_dir, access=access)
 
 
-def populate(
+def lay_out(spec: JobSpec, attempt_dir: Path, *, overlays: bool) -> None:
+    """Make the attempt's directories anew and empty: what a crashed attempt left there is removed first.
+
+    Raises HomeUnusable.
+    """
+    layout = AttemptLayout(attempt_dir)
+    files.remove_tree(attempt_dir)
+    attempt_dir.mkdir(parents=True)
+    layout.log_file(spec.hosts[0].name).parent.mkdir()
+    for host in spec.hosts:
+        _lay_out_host(spec_of_host(spec, host), layout.host(host.name), overlays=overlays)
+
+
+def _lay_out_host(spec: JobSpec, layout: HostLayout, *, overlays: bool) -> None:
+    viewed = viewed_channels(spec, overlays=overlays)
+    views = [layout.view_dir(channel) for channel in spec.channels if channel.name in viewed]
+    writable = map(layout.host_path, sorted(writable_dirs(spec, viewed)))
+    inner = [_mount_point(point, layout) for point in mount_points(spec, viewed) if point.inside]
+    for directory in (*views, *writable, *inner):
+        making.make_dirs(str(directory), below=str(layout.attempt.attempt_dir))
+
+
+def _mount_point(point: MountPoint, layout: HostLayout) -> Path:
+    """The directory on which a mount inside another one lands; a container engine would make it as root."""
+    outer = point.inside
+    if outer is None:
+        return layout.host_path(point.container_dir)
+    base = layout.view_dir(outer.channel) if outer.channel else layout.host_path(outer.container_dir)
+    return base / point.container_dir.relative_to(outer.container_dir)
+
+
+def fill(
     spec: JobSpec, attempt_dir: Path, store: ObjectStore, nearest_prefix: Callable[[S3Uri], str | None], *, overlays: bool
 ) -> None:
-    """Make the attempt's directories anew: what a crashed attempt left there is removed first.
+    """Put into the directories that `lay_out` made what a job finds in them; they stay the directories that they are.
 
     Raises InputNotFound for a channel without objects, JobFailed for an object that cannot be a file, HomeUnusable.
     """
@@ -90,40 +121,37 @@ def populate(
     found = [(channel, find_files(channel, store, nearest_prefix)) for channel in channels]
     shares = {channel.name: _shares(channel, spec, content) for channel, content in found}
     mirrors = {output: _mirrored(output, store) for output in spec.outputs if output.mirrored}
-    files.remove_tree(attempt_dir)
-    attempt_dir.mkdir(parents=True)
-    layout.log_file(spec.hosts[0].name).parent.mkdir()
+    filled: set[Path] = set()
     for host in spec.hosts:
         inputs = {name: share[host.name] for name, share in shares.items() if host.name in share}
-        _populate_host(spec_of_host(spec, host), layout.host(host.name), inputs, mirrors, overlays=overlays)
+        _fill_host(spec_of_host(spec, host), layout.host(host.name), inputs, mirrors, filled, overlays=overlays)
 
 
-def _populate_host(
+def _fill_host(
     spec: JobSpec,
     layout: HostLayout,
     inputs: Mapping[str, ChannelFiles],
     mirrors: Mapping[OutputSpec, ChannelFiles],
+    filled: set[Path],
     *,
     overlays: bool,
 ) -> None:
-    """Make what one host sees. A view that was made for another host serves this one too."""
+    """Fill what one host sees. A view that was filled for another host serves this one too."""
     viewed = viewed_channels(spec, overlays=overlays)
     for channel in spec.channels:
-        if channel.name not in viewed or layout.view_dir(channel).exists():
+        view = layout.view_dir(channel)
+        if channel.name not in viewed or view in filled:
             continue
+        filled.add(view)
         if channel.unpacks:
-            _unpack(channel, inputs[channel.name], layout)
+            _unpack(channel, inputs[channel.name], view)
         else:
-            _fill(channel, inputs[channel.name], layout.view_dir(channel), layout, make=making.link)
-    for directory in sorted(writable_dirs(spec, viewed)):
-        making.make_dirs(str(layout.host_path(directory)), below=str(layout.attempt.attempt_dir))
+            _fill(channel, inputs[channel.name], view, layout, make=making.link)
     for channel in spec.channels:
         if channel.name in inputs and channel.name not in viewed:
             _fill(channel, inputs[channel.name], layout.host_path(channel.container_dir), layout, make=making.copy)
     for output, content in mirrors.items():
         _fill(output, content, layout.host_path(output.container_dir), layout, make=making.copy_dated)
-    for point in mount_points(spec, viewed):
-        _make_mount_point(point, layout)
     for file in spec.hosts[0].files:
         making.write_text(str(layout.host_path(file.container_path)), file.text)
 
@@ -159,7 +187,6 @@ def _fill(
     below = str(layout.attempt.attempt_dir)
     base = str(directory)
     try:
-        making.make_dirs(base, below=below)
         for relative in sorted(content.directories - {""}):
             making.make_dirs(f"{base}/{relative}", below=below)
         for relative, info in content.files.items():
@@ -172,10 +199,8 @@ def _fill(
         ) from error
 
 
-def _unpack(channel: Channel, content: ChannelFiles, layout: HostLayout) -> None:
-    """Make the view of an archive's members. Raises JobFailed for what is no archive of ordinary files."""
-    directory = layout.view_dir(channel)
-    making.make_dirs(str(directory), below=str(layout.attempt.attempt_dir))
+def _unpack(channel: Channel, content: ChannelFiles, directory: Path) -> None:
+    """Fill the view of an archive's members. Raises JobFailed for what is no archive of ordinary files."""
     for info in content.files.values():
         _read_archive(channel, info, directory)
 
@@ -185,16 +210,3 @@ def _read_archive(channel: Channel, info: ObjectInfo, directory: Path) -> None:
         read_archive(info.path, directory)
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         raise JobFailed(f"Input {channel.name!r}: {info.uri} cannot be unpacked as tar.gz: {error}.") from error
-
-
-def _make_mount_point(point: MountPoint, layout: HostLayout) -> None:
-    """Make the directory on which a mount inside another one lands; a container engine would make it as root."""
-    outer = point.inside
-    if outer is None:
-        return
-    inner = point.container_dir.relative_to(outer.container_dir)
-    base = layout.view_dir(outer.channel) if outer.channel else layout.host_path(outer.container_dir)
-    try:
-        making.make_dirs(str(base / inner), below=str(layout.attempt.attempt_dir))
-    except NotADirectoryError as error:
-        raise JobFailed(f"'{point.container_dir}' is a file of an input and cannot be a directory of the job.") from error

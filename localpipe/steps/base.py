@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from localpipe.core import JSON
+    from localpipe.core.faults import FaultKind
     from localpipe.core.fidelity import Rule
     from localpipe.core.signature import Signature
     from localpipe.core.work import Outcome, ResolvedStep, Work, WorkResult
@@ -35,6 +36,9 @@ class StepType(StepKind, Protocol):
 
     runs_jobs: ClassVar[bool]
     """Whether what it creates runs containers, and may fail after it was created."""
+
+    meets: ClassVar[frozenset[FaultKind]]
+    """The faults that may come while it runs: those that its work has on the service."""
 
     at_a_stop: ClassVar[str]
     """What becomes of its work when the execution is stopped, in words; empty: it is over at once. `{grace}`: the time that
@@ -86,6 +90,7 @@ class LeafStep:
     can_be_depended_on: ClassVar[bool] = True
     capped: ClassVar[bool] = True
     runs_jobs: ClassVar[bool] = False
+    meets: ClassVar[frozenset[FaultKind]] = frozenset()
     at_a_stop: ClassVar[str] = ""
     writes_unseen: ClassVar[bool] = False
     fidelity: ClassVar[tuple[Rule, ...]] = ()

@@ -46,6 +46,6 @@ def job_outcome(
         )
     if result.end is JobEnd.STOPPED:
         return Stopped(properties=description)
-    if spec and result.end is JobEnd.TIMED_OUT:
-        return Failure(reason=time_limit_reason(spec.kind.value, spec.max_runtime_seconds), properties=description)
+    if spec and (limit := time_limit_reason(spec, result.end)):
+        return Failure(reason=limit, properties=description)
     return Success(properties=description, property_files=result.property_files)

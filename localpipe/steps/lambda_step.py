@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
+from localpipe.core.faults import FaultKind
 from localpipe.core.functions import FunctionEnd
 from localpipe.core.work import CallFunction, Failure, FunctionResult, Stopped, Success
 from localpipe.definition.reader import Reader
@@ -43,6 +45,7 @@ class LambdaStep(LeafStep):
     type: ClassVar[str] = "Lambda"
     extra_properties: ClassVar[tuple[str, ...]] = (OUTPUTS,)
     fields: ClassVar[tuple[str, ...]] = (_ARN, OUTPUTS)
+    meets: ClassVar[frozenset[FaultKind]] = frozenset({FaultKind.TIME_LIMIT})
     at_a_stop: ClassVar[str] = "functions go on to their end"
     writes_unseen: ClassVar[bool] = True
     fidelity: ClassVar[tuple[Rule, ...]] = (
@@ -71,7 +74,7 @@ class LambdaStep(LeafStep):
 
     def outcome(self, step: ResolvedStep, result: WorkResult) -> Outcome:
         """The declared outputs out of the object that it returned. A stop is waited for; then how it ended is lost,
-        unless it was by its time limit (service.md section 5.6).
+        unless it was by its time limit: so the execution fails, instead of being stopped (service.md section 5.6).
         """
         if not isinstance(result, FunctionResult):
             raise TypeError(f"step {step.name!r} called a function, but got a {type(result).__name__}")
@@ -79,7 +82,8 @@ class LambdaStep(LeafStep):
         if result.stopped and result.exit.end is not FunctionEnd.TIMED_OUT:
             return Stopped(properties=properties)
         if result.exit.end in _REASONS:
-            return _failed(step, f"{_REASONS[result.exit.end]}{result.exit.text}", properties)
+            failed = _failed(step, f"{_REASONS[result.exit.end]}{result.exit.text}", properties)
+            return replace(failed, ends_execution=result.stopped)
         try:
             outputs = _outputs(result.exit.text, declared_outputs(step.fields))
         except ValueError as error:

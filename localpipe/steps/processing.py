@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
+from localpipe.core.faults import FaultKind
 from localpipe.core.work import RunJob
 from localpipe.definition.property_paths import element_names
 from localpipe.jobs.processing import describe_processing_job, failure_reason, processing_problems, processing_spec
@@ -34,6 +35,7 @@ class ProcessingStep(LeafStep):
     job_name_argument: ClassVar[str | None] = "ProcessingJobName"
     retryable: ClassVar[bool] = True
     runs_jobs: ClassVar[bool] = True
+    meets: ClassVar[frozenset[FaultKind]] = frozenset({FaultKind.TIME_LIMIT})
     at_a_stop: ClassVar[str] = JOBS_AT_A_STOP
     fidelity: ClassVar[tuple[Rule, ...]] = PROCESSING_FIDELITY
     signature: ClassVar[Signature | None] = PROCESSING_SIGNATURE

@@ -48,6 +48,7 @@ TUNING_SIGNATURE = Signature(
         f"{_ONE}.HyperParameterTuningResourceConfig.InstanceCount",
         f"{_ONE}.ResourceConfig.InstanceCount",
         "Arguments.WarmStartConfig",
+        "Arguments.Autotune",
     ),
     places=(f"{_EACH}.OutputDataConfig.S3OutputPath",),
     kept=(f"{_ONE}.CheckpointConfig.S3Uri", f"{_EACH}.CheckpointConfig.S3Uri"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from localpipe.core.faults import WHILE_IT_RUNS
 from localpipe.core.work import RunJob
 from localpipe.jobs.training import training_problems, training_spec
 from localpipe.jobs.training_description import describe_training_job, failure_reason
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from localpipe.core import JSON
+    from localpipe.core.faults import FaultKind
     from localpipe.core.fidelity import Rule
     from localpipe.core.jobspec import JobSpec
     from localpipe.core.signature import Signature
@@ -33,6 +35,7 @@ class TrainingStep(LeafStep):
     job_name_argument: ClassVar[str | None] = "TrainingJobName"
     retryable: ClassVar[bool] = True
     runs_jobs: ClassVar[bool] = True
+    meets: ClassVar[frozenset[FaultKind]] = WHILE_IT_RUNS
     at_a_stop: ClassVar[str] = JOBS_AT_A_STOP
     fidelity: ClassVar[tuple[Rule, ...]] = TRAINING_FIDELITY
     signature: ClassVar[Signature | None] = TRAINING_SIGNATURE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from localpipe.core.faults import WHILE_IT_RUNS
 from localpipe.core.names import TUNING_JOB_NAME_LIMIT
 from localpipe.core.tuning import TuningEnd, TuningResult
 from localpipe.core.work import Failure, RunTuning, Stopped, Success
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from localpipe.core import JSON
+    from localpipe.core.faults import FaultKind
     from localpipe.core.fidelity import Rule
     from localpipe.core.signature import Signature
     from localpipe.core.tuning import TuningSpec
@@ -37,6 +39,7 @@ class TuningStep(LeafStep):
     job_name_limit: ClassVar[int] = TUNING_JOB_NAME_LIMIT
     retryable: ClassVar[bool] = True
     runs_jobs: ClassVar[bool] = True
+    meets: ClassVar[frozenset[FaultKind]] = WHILE_IT_RUNS
     at_a_stop: ClassVar[str] = JOBS_AT_A_STOP
     never_retried: ClassVar[frozenset[str]] = frozenset({JOB_INTERNAL_ERROR})
     fidelity: ClassVar[tuple[Rule, ...]] = TUNING_FIDELITY

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from localpipe.core.tuning import Strategy, Trial
 from localpipe.tuning.draws import seed_of
+from localpipe.tuning.ranges import size_of
 from localpipe.tuning.stopping import below_median, falls_behind
 from localpipe.tuning.strategies import PROPOSING, Observation
 
@@ -74,6 +75,13 @@ def next_moves(
     unworthy = running if over else [trial for trial in running if _is_unworthy(trial, trials, spec)]
     halts = [Halt(number=trial.number) for trial in unworthy if not trial.halted]
     return halts if over else [*halts, *_starts(spec, trials, parents, spec.max_parallel - len(running))]
+
+
+def most_trials(spec: TuningSpec) -> int | None:
+    """How many training jobs there are at most, since no combination is tried twice; None: without end."""
+    sizes = [size_of(definition.ranges) for definition in spec.definitions]
+    limits = [] if None in sizes else [sum(size for size in sizes if size)]
+    return min((*limits, *([] if spec.max_trials is None else [spec.max_trials])), default=None)
 
 
 def why_over(spec: TuningSpec, trials: Sequence[Trial], elapsed_seconds: float) -> Over | None:

@@ -42,7 +42,7 @@ ALSO_BY_CONTENT = {
     "Training": set[str](),
     "Transform": {"BatchStrategy", "TransformOutput"},
     "Tuning": {
-        "WarmStartConfig", "TrainingJobDefinition.CheckpointConfig", "TrainingJobDefinition.Environment",
+        "WarmStartConfig", "Autotune", "TrainingJobDefinition.CheckpointConfig", "TrainingJobDefinition.Environment",
     },
 }  # fmt: skip
 OPENED = {"Tuning": "TrainingJobDefinition"}

@@ -357,6 +357,39 @@ def test_ctrl_c_waits_for_a_function_and_a_second_one_ends_it(
     assert run.wait(20) == 130
 
 
+def test_a_function_meets_its_time_limit_sooner_by_a_fault(cli: Cli, write: Write, function: Callable[..., None]) -> None:
+    function("import time\ndef handler(event, context):\n    time.sleep(60)\n")
+    ended = cli("run", write(pipeline(call())), "--fault", "Notify=time-limit@0.2", "--json")
+    assert ended.status == 1
+    (row,) = ended.document["Steps"]
+    assert row["FailureReason"] == (
+        f"ClientError: Lambda function {ARN} timed out: "
+        "its limit is 120 s (Timeout of the function, at most 600 s in a pipeline)."
+    )
+
+
+@pytest.mark.documented
+def test_an_execution_whose_function_runs_into_its_limit_while_it_stops_has_failed(
+    cli: Cli, spawn: Spawn, write: Write, function: Callable[..., None], place: Path
+) -> None:
+    function("""
+        import pathlib, time
+        def handler(event, context):
+            pathlib.Path(event["begun"]).write_text("begun\\n")
+            time.sleep(60)
+        """)
+    (place / "localpipe.toml").write_text('[lambda]\nnotify = {handler = "handlers/notify.py:handler", timeout = 2}\n')
+    begun = place / "begun"
+    run = spawn("run", write(pipeline(call(begun=str(begun)))))
+    lines_of(begun, 1)
+    run.send_signal(signal.SIGINT)
+    assert run.wait(20) == 1
+    shown = cli("show", "last", "--json").document
+    (row,) = shown["Steps"]
+    assert (shown["PipelineExecutionStatus"], row["StepStatus"]) == ("Failed", "Failed")
+    assert row["FailureReason"].startswith(f"ClientError: Lambda function {ARN} timed out: its limit is 2 s")
+
+
 def wait_until_stopping(cli: Cli) -> None:
     until(lambda: cli("show", "last", "--json").document["PipelineExecutionStatus"] == "Stopping", "that it stops")
 

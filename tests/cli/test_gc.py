@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from commands import Cli, Write, decision
 
 from localpipe.journal.lease import driving
+from localpipe.runners.root_cache import KnownImage, RootCache
 
 
 @pytest.fixture
@@ -57,3 +59,29 @@ def test_what_an_earlier_gc_left_is_removed(cli: Cli, ran: list[str], place: Pat
     assert cli("gc").status == 0
     assert not left.parent.exists()
     assert ids(cli) == ran
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's cache with the unpacked image of an archive that is gone, which was used long ago."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    images = tmp_path / "cache" / "localpipe" / "images"
+    RootCache(images).add(KnownImage(name="oci:/gone.tar", image_id="sha256:abc", config={}), [[bytes(1024)]])
+    os.utime(images / "abc", (100_000, 100_000))
+    return tmp_path / "cache" / "localpipe"
+
+
+def test_what_is_kept_for_jobs_is_listed(cli: Cli, cache: Path) -> None:
+    heading, row, total = cli("gc", "--kept").out.splitlines()
+    assert heading.split() == ["WHAT", "SIZE", "LAST", "USED", "WHERE"]
+    assert row.startswith("unpacked image oci:/gone.tar  0.0 MiB  1970-01-0")
+    assert row.endswith(str(cache / "images" / "abc"))
+    assert total == f"0.0 MiB below {cache}"
+
+
+@pytest.mark.docker
+@pytest.mark.sandbox
+def test_what_is_removed_of_it_is_said(cli: Cli, ran: list[str], cache: Path) -> None:
+    assert ran
+    assert cli("gc").out == "removed unpacked image oci:/gone.tar (0.0 MiB), which no job will want any more\n"
+    assert not (cache / "images" / "abc").exists()

@@ -119,8 +119,8 @@ def test_a_fault_that_cannot_be_is_refused_before_the_run(cli: Cli, write: Write
     refused = cli("check", name, "--fault", "Model=time-limit")
     assert refused.status == 2
     assert refused.err == (
-        "Error: Fault Model=time-limit*1@1 cannot happen: step 'Model' is of type 'Model'. "
-        "It happens to Processing and Training steps.\n"
+        "Error: Fault Model=time-limit*1@1 cannot happen: step 'Model' is of type 'Model', which has no time limit on the "
+        "service. It happens to Lambda, Processing, Training and Tuning steps.\n"
     )
     for kind in ("SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR"):
         assert cli("check", name, "--fault", f"Model={kind}").err == (

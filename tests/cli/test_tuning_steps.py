@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -150,13 +153,6 @@ def test_a_run_may_have_fewer_training_jobs_and_says_so(cli: Cli, write: Write, 
     assert "`max_trials` left 1 of 3 training jobs." in told
 
 
-def test_there_is_nothing_to_enter_in_a_tuning_step(cli: Cli, write: Write, definition: JSON) -> None:
-    cli("run", write(definition), "--runner", "process")
-    refused = cli("shell", "last", "Tune")
-    assert refused.status == 2
-    assert refused.err.startswith("Error: There is nothing to enter in step 'Tune': a Tuning step runs no container")
-
-
 EPOCHS = """\
 import json, pathlib, signal, sys
 
@@ -181,3 +177,17 @@ def test_hyperband_stops_real_training_jobs_that_fall_behind(cli: Cli, write: Wr
     (row,) = cli("show", "last", "--json").document["Steps"]
     jobs = {job["TunedHyperParameters"]["x"]: job["JobStatus"] for job in row["Jobs"]}
     assert jobs == {"a": "Completed", "b": "Stopped", "c": "Stopped", "d": "Completed"}
+
+
+def test_a_shell_opens_where_a_training_job_ran(cli: Cli, write: Write, definition: JSON) -> None:
+    cli("run", write(definition), "--runner", "process")
+    command = [sys.executable, "-m", "localpipe", "shell", "last", "Tune", "--job", "3"]
+    script = "cat /opt/ml/input/config/hyperparameters.json; exit 7\n"
+    ended = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
+    assert (ended.returncode, json.loads(ended.stdout)["x"]) == (7, "so")
+    assert cli("shell", "last", "Tune").err.endswith(
+        "Step 'Tune' runs training jobs: say which by --job N. `localpipe show` lists them.\n"
+    )
+    assert cli("shell", "last", "Tune", "--job", "9").err == (
+        "Error: Step 'Tune' has no job 9. They are numbered from 1 to 3.\n"
+    )

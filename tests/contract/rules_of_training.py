@@ -320,8 +320,9 @@ RULES: tuple[Rule, ...] = (
         "2.11-6",
         "D B",
         "Spot capacity that does not come in time: Stopped.",
-        _SPOT,
-        differs=everywhere("Never so: no job waits for spot capacity here."),
+        "engine::test_a_spot_job_that_gets_no_room_within_its_wait_never_runs",
+        "engine::test_the_wait_of_a_spot_job_includes_its_interruptions",
+        differs=everywhere("What it waits for is room on this machine."),
     ),
     rule("2.11-7", "D B", "Told to stop: Stopped, with artifacts.", _STOPPED),
     rule(
@@ -385,8 +386,9 @@ RULES: tuple[Rule, ...] = (
     rule(
         "2.14-8",
         "B",
-        "Retries restart on internal faults only.",
+        "Retries restart on internal faults only, and all attempts share the time limits.",
         _SPOT,
+        "engine::test_all_runs_of_a_job_together_have_its_longest_runtime",
         "jobs.training::test_describe_echoes_everything_with_the_service_s_defaults",
     ),
     rule("2.14-9", "B IT", "Debugger and profiler are accepted, echoed in order, and do nothing.", _DEBUGGING),

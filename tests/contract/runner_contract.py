@@ -27,7 +27,7 @@ from localpipe.errors import ImageMissing
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from localpipe.core.ports import Runner, Running
+    from localpipe.core.ports import Prepared, Runner, Running
 
 OPT_ML = PurePosixPath("/opt/ml")
 OUTPUT = OPT_ML / "output"
@@ -111,6 +111,19 @@ def run(runner: Runner, job: StagedJob) -> JobExit:
         return ended
     finally:
         running.remove()
+
+
+class Ahead:
+    """A runner that prepares every job ahead of its inputs, which here are there already: all holds for those as well."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._runner, name)
+
+    def prepare(self, job: StagedJob) -> Prepared:
+        return self._runner.prepare(job, ahead=True)
 
 
 def in_terminal(command: Sequence[str], typed: str = "") -> tuple[int, str]:
@@ -284,8 +297,9 @@ class LifecycleContract:
     def test_find_gives_nothing_for_a_job_that_was_only_prepared(
         self, runner: Runner, later_runner: Runner, place: Workplace
     ) -> None:
-        runner.prepare(place.shell_job("exit 0"))
+        prepared = runner.prepare(place.shell_job("exit 0"))
         assert later_runner.find(place.key()) is None
+        prepared.remove()
         assert run(later_runner, place.shell_job("exit 6")).exit_code == 6
 
     def test_a_running_job_is_found_again(self, runner: Runner, later_runner: Runner, place: Workplace) -> None:
@@ -712,6 +726,44 @@ class RunnerContract(LifecycleContract):
         done = subprocess.run(line, shell=True, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
         assert "of-this-run" not in line + done.stdout
         assert "AWS_REGION=eu-west-1" in done.stdout.splitlines()
+
+
+class AheadContract(RunnerContract):
+    """What a runner that prepares jobs ahead of their inputs does besides: its `runner` is an `Ahead`."""
+
+    def test_a_job_sees_the_inputs_that_came_after_it_was_prepared(self, runner: Runner, place: Workplace) -> None:
+        view = place.attempt_dir / "views" / "train"
+        view.mkdir(parents=True)
+        (place.opt_ml / "train").mkdir()
+        access = Access.OVERLAY if runner.overlays else Access.READ_ONLY
+        mount = Mount(host_dir=view, container_dir=OPT_ML / "train", access=access)
+        prepared = runner.prepare(place.shell_job("cd /opt/ml/train && cat data inner/data ../given; ls", mounts=[mount]))
+        (view / "inner").mkdir()
+        for path in (view / "data", view / "inner" / "data", place.opt_ml / "given"):
+            path.write_text(f"{path.name}\n")
+        running = prepared.start()
+        assert running.wait() == JobExit(exit_code=0)
+        running.remove()
+        assert place.log() == "data\ndata\ngiven\ndata\ninner\n"
+
+    def test_nothing_of_the_job_runs_before_its_start(self, runner: Runner, place: Workplace) -> None:
+        prepared = runner.prepare(place.shell_job("echo ran >/opt/ml/output/ran"))
+        prepared.remove()
+        assert not (place.output / "ran").exists()
+        assert not place.log_file.exists() or not place.log()
+
+    def test_it_has_the_environment_and_the_standard_input_of_any_job(
+        self, runner: Runner, later_runner: Runner, place: Workplace
+    ) -> None:
+        seen = []
+        for each in (runner, later_runner):
+            run(
+                each,
+                place.shell_job("env -0 | sort -z; pwd; readlink /proc/self/fd/0; ls /proc/self/fd; umask"),
+            )
+            seen.append(place.log())
+            place.log_file.unlink()
+        assert seen[0] == seen[1]
 
 
 class SeveralHostsContract:

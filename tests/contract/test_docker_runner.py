@@ -19,14 +19,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 import docker
 import pytest
-from runner_contract import GRACE_SECONDS, OPT_ML, RunnerContract, SeveralHostsContract, Workplace, run
+from runner_contract import GRACE_SECONDS, OPT_ML, Ahead, AheadContract, RunnerContract, SeveralHostsContract, Workplace, run
 
 from localpipe.core.jobspec import Access, JobExit, Limits, Mount
 from localpipe.errors import ImageMissing, JobFailed, NotSupported
 from localpipe.runners import _docker_container as containers
-from localpipe.runners._docker_container import DockerEngine, LocalImage
+from localpipe.runners._docker_ahead import WaitingContainer
 from localpipe.runners._docker_engine import connect
 from localpipe.runners._docker_errors import engine_errors
+from localpipe.runners._docker_home import DockerEngine, LocalImage
 from localpipe.runners._docker_reclaim import ReclaimHelper
 from localpipe.runners._docker_stream import mended_lines, whole_lines
 from localpipe.runners.docker import DockerRunner, ImageNames, image_platform
@@ -99,6 +100,25 @@ class TestDockerRunner(RunnerContract, SeveralHostsContract):
     @pytest.fixture
     def runner(self, runner: DockerRunner) -> Runner:
         return runner
+
+    @pytest.fixture
+    def later_runner(self, tmp_path: Path) -> Iterator[Runner]:
+        runner = docker_runner(tmp_path)
+        yield runner
+        runner.close()
+
+    @pytest.fixture
+    def image(self) -> str:
+        return BASE_IMAGE
+
+
+@pytest.mark.docker
+class TestAhead(AheadContract):
+    isolated_serving_reaches_machine = True  # see docs/decisions/0026
+
+    @pytest.fixture
+    def runner(self, runner: DockerRunner) -> Runner:
+        return Ahead(runner)  # type: ignore[return-value]  # the runner for all but `prepare`
 
     @pytest.fixture
     def later_runner(self, tmp_path: Path) -> Iterator[Runner]:
@@ -416,6 +436,29 @@ def test_a_container_can_be_made_before_its_directories_and_these_anew_afterward
     running.remove()
     assert place.log() == "view file"
     assert (place.attempt_dir / "views" / "data").read_text() == "view "
+
+
+@pytest.mark.docker
+def test_a_container_that_waits_ends_when_nobody_can_start_it_any_more(
+    runner: DockerRunner, place: Workplace, api: docker.APIClient
+) -> None:
+    waiting = runner.prepare(place.shell_job("echo ran > /opt/ml/output/ran"), ahead=True)
+    assert isinstance(waiting, WaitingContainer)
+    waiting.stream.close()  # as the kernel does for a process that was killed
+    (container,) = api.containers(all=True, filters={"label": f"localpipe.execution={place.execution_id}"})
+    assert api.wait(container["Id"], timeout=30)["StatusCode"] != 0
+    assert not (place.output / "ran").exists()
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("lines", [("RUN ln -sf bash /bin/sh",), ("RUN rm /bin/sh",)])
+def test_where_no_job_can_wait_it_is_prepared_all_the_same(
+    runner: DockerRunner, place: Workplace, api: docker.APIClient, lines: tuple[str, ...]
+) -> None:
+    job = place.job("python3", "-c", "print('ran')", image_uri=built_image(api, "no-waiting", *lines))
+    running = runner.prepare(job, ahead=True).start()
+    assert (running.wait(), place.log()) == (JobExit(exit_code=0), "ran\n")
+    running.remove()
 
 
 @pytest.mark.docker

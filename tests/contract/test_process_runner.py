@@ -77,6 +77,12 @@ class OneEnvironment:
     def ensure(self, image_uri: str, say: Callable[[str], None]) -> Path:
         raise NotImplementedError
 
+    def used(self, environment: Path) -> None:
+        """It is of no cache."""
+
+    def clean(self) -> None:
+        """It is kept."""
+
 
 LAUNCHERS = ("bubblewrap", "util-linux")
 

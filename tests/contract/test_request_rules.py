@@ -1,4 +1,7 @@
-"""The rules about requests (containers.md 1.1, 1.6, 1.7, 2.1, 2.4): refused before any runner is asked, with the place."""
+"""The rules about requests (containers.md 1.1, 1.6, 1.7, 2.1, 2.4, 3.1, 3.3, 3.8, 4.1, 4.2).
+
+What is beyond them is refused before any runner is asked, with the place.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from real_jobs import IMAGE, a_channel, a_pipeline, an_input, an_output, processing, training
+from real_jobs import IMAGE, ROLE, a_channel, a_pipeline, an_input, an_output, processing, training
+from tuning_support import categorical, continuous, ranges, training_definition, tuning
 
 from localpipe.core.names import S3Uri
 from localpipe.errors import LocalpipeError
@@ -57,6 +61,64 @@ def a_training(**request: JSON) -> JSON:
 
 def application(**members: JSON) -> JSON:
     return {"AppSpecification": {"ImageUri": IMAGE, "ContainerEntrypoint": ["x"], **members}}
+
+
+def a_model(*containers: JSON, **more: JSON) -> JSON:
+    return {"Name": "M", "Type": "Model", "Arguments": {"ExecutionRoleArn": ROLE, "Containers": list(containers), **more}}
+
+
+def a_container(**more: JSON) -> JSON:
+    return {"Image": IMAGE, **more}
+
+
+def a_transform(source: JSON = None, output: JSON = None, **request: JSON) -> JSON:
+    """Of the model that `a_model` makes."""
+    s3_source = {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/data/"}
+    arguments = {
+        "ModelName": {"Get": "Steps.M.ModelName"},
+        "TransformInput": {"DataSource": {"S3DataSource": s3_source}, **(source or {})},
+        "TransformOutput": {"S3OutputPath": "s3://bucket/out", **(output or {})},
+        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+        **request,
+    }
+    return {"Name": "A", "Type": "Transform", "Arguments": arguments}
+
+
+def a_tuning(limits: JSON = None, **request: JSON) -> JSON:
+    step = tuning("H", **request)
+    step["Arguments"]["HyperParameterTuningJobConfig"]["ResourceLimits"] |= limits or {}
+    return step
+
+
+def of_several(*definitions: JSON) -> JSON:
+    """A tuning step in the plural form, of which a definition has its ranges and objective."""
+    step = a_tuning(TrainingJobDefinitions=list(definitions))
+    del step["Arguments"]["TrainingJobDefinition"]
+    for member in ("ParameterRanges", "HyperParameterTuningJobObjective"):
+        del step["Arguments"]["HyperParameterTuningJobConfig"][member]
+    return step
+
+
+def a_definition(name: str, **more: JSON) -> JSON:
+    return training_definition(
+        DefinitionName=name,
+        TuningObjective={"Type": "Minimize", "MetricName": "loss"},
+        HyperParameterRanges=ranges(continuous=[continuous("x", "0", "1")]),
+        **more,
+    )
+
+
+def warm(count: int, kind: str = "TransferLearning") -> JSON:
+    parents = [{"HyperParameterTuningJobName": f"parent-{number}"} for number in range(count)]
+    return {"WarmStartConfig": {"ParentHyperParameterTuningJobs": parents, "WarmStartType": kind}}
+
+
+def continuous_ranges(count: int) -> JSON:
+    return ranges(continuous=[continuous(f"x{number}", "0", "1") for number in range(count)])
+
+
+def completing(**criteria: JSON) -> JSON:
+    return {"TuningJobCompletionCriteria": criteria}
 
 
 def variables(count: int, name: str = "N", value: str = "v") -> dict[str, str]:
@@ -146,6 +208,82 @@ TRAINING_LIMITS = [
     ("2.14-11", a_training(algorithm={"AlgorithmName": "mine"}), "AlgorithmSpecification"),
 ]
 
+TRANSFORM_LIMITS = [
+    ("3.3-1", a_transform(BatchStrategy="Many"), "BatchStrategy"),
+    ("3.3-2", a_transform(MaxConcurrentTransforms=-1), "MaxConcurrentTransforms"),
+    ("3.3-3", a_transform(MaxPayloadInMB=-1), "MaxPayloadInMB"),
+    ("3.3-3", a_transform(MaxPayloadInMB=101), "MaxPayloadInMB"),
+    ("3.3-3", a_transform(MaxPayloadInMB=51, MaxConcurrentTransforms=2), "MaxPayloadInMB"),
+    ("3.3-4", a_transform(ModelClientConfig={"InvocationsTimeoutInSeconds": 0}), "InvocationsTimeoutInSeconds"),
+    ("3.3-4", a_transform(ModelClientConfig={"InvocationsTimeoutInSeconds": 3601}), "InvocationsTimeoutInSeconds"),
+    ("3.3-4", a_transform(ModelClientConfig={"InvocationsMaxRetries": 4}), "InvocationsMaxRetries"),
+    ("3.3-5", a_transform(TransformInput={"ContentType": "text/csv"}), "TransformInput"),
+    ("3.3-5", a_transform({"ContentType": "x" * 257}), "TransformInput.ContentType"),
+    ("3.3-5", a_transform({"CompressionType": "Zip"}), "TransformInput.CompressionType"),
+    ("3.3-5", a_transform({"SplitType": "CSV"}), "TransformInput.SplitType"),
+    ("3.3-6", a_transform(TransformOutput={"Accept": "text/csv"}), "TransformOutput"),
+    ("3.3-6", a_transform(output={"AssembleWith": "Tab"}), "TransformOutput.AssembleWith"),
+    ("3.3-7", a_transform(DataProcessing={"InputFilter": f"$.{'x' * 62}"}), "DataProcessing.InputFilter"),
+    ("3.3-7", a_transform(DataProcessing={"JoinSource": "Output"}), "DataProcessing.JoinSource"),
+    ("3.3-8", a_transform(Environment=variables(17)), "Environment"),
+    ("3.3-8", a_transform(Environment={"K" * 1025: "v"}), "Environment"),
+    ("3.3-8", a_transform(Environment={"K": "v" * 10241}), "Environment.K"),
+]
+MODEL_LIMITS = [
+    ("3.1-4", a_model(a_container(Environment=variables(101))), "Containers[0].Environment"),
+    ("3.1-4", a_model(a_container(Environment={"K": "v" * 1025})), "Containers[0].Environment.K"),
+    ("3.8-1", a_model(*[a_container()] * 16), "Containers"),
+    ("3.8-1", a_model(a_container(), InferenceExecutionConfig={"Mode": "Parallel"}), "InferenceExecutionConfig.Mode"),
+]
+TUNING_LIMITS = [
+    ("4.1-1", a_tuning(HyperParameterTuningJobName="n" * 33), "HyperParameterTuningJobName"),
+    ("4.1-1", a_tuning(HyperParameterTuningJobName="-n"), "HyperParameterTuningJobName"),
+    ("4.1-2", a_tuning(strategy="Guess"), "Strategy"),
+    ("4.1-3", a_tuning(strategy="Hyperband", config={"StrategyConfig": {"HyperbandStrategyConfig": {}}}), "MaxResource"),
+    (
+        "4.1-3",
+        a_tuning(strategy="Hyperband", config={"StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 0}}}),
+        "MinResource",
+    ),
+    ("4.1-4", a_tuning(config={"HyperParameterTuningJobObjective": {"Type": "Least", "MetricName": "loss"}}), "Type"),
+    ("4.1-4", a_tuning(config={"HyperParameterTuningJobObjective": {"Type": "Minimize"}}), "Objective"),
+    ("4.1-5", a_tuning(parallel=0), "ResourceLimits.MaxParallelTrainingJobs"),
+    ("4.1-5", a_tuning(jobs=0), "ResourceLimits.MaxNumberOfTrainingJobs"),
+    ("4.1-5", a_tuning({"MaxRuntimeInSeconds": 119}), "ResourceLimits.MaxRuntimeInSeconds"),
+    ("4.1-5", a_tuning({"MaxRuntimeInSeconds": 15768001}), "ResourceLimits.MaxRuntimeInSeconds"),
+    ("4.1-6", a_tuning(ranges=continuous_ranges(31)), "ContinuousParameterRanges"),
+    ("4.1-6", a_tuning(ranges=ranges(categories=[categorical("x", *map(str, range(31)))])), "Values"),
+    ("4.1-6", a_tuning(ranges=ranges(categories=[categorical("x", "v" * 257)])), "Values[0]"),
+    (
+        "4.1-6",
+        a_tuning(
+            Autotune={"Mode": "Enabled"},
+            ranges={"AutoParameters": [{"Name": f"x{number}", "ValueHint": "1"} for number in range(101)]},
+        ),
+        "AutoParameters",
+    ),
+    ("4.1-7", a_tuning(config={"TrainingJobEarlyStoppingType": "On"}), "TrainingJobEarlyStoppingType"),
+    (
+        "4.1-8",
+        a_tuning(config=completing(BestObjectiveNotImproving={"MaxNumberOfTrainingJobsNotImproving": 2})),
+        "MaxNumberOfTrainingJobsNotImproving",
+    ),
+    (
+        "4.1-8",
+        a_tuning(config=completing(ConvergenceDetected={"CompleteOnConvergence": "Yes"})),
+        "CompleteOnConvergence",
+    ),
+    ("4.1-9", a_tuning(config={"RandomSeed": -1}), "RandomSeed"),
+    ("4.1-10", of_several(*(a_definition(f"d{number}") for number in range(11))), "TrainingJobDefinitions"),
+    ("4.1-10", of_several({**a_definition("d"), "DefinitionName": None}), "TrainingJobDefinitions[0]"),
+    ("4.1-10", a_tuning(TrainingJobDefinitions=[a_definition("d")]), ""),
+    ("4.1-11", a_tuning(**warm(6)), "ParentHyperParameterTuningJobs"),
+    ("4.1-11", a_tuning(**warm(1, "Lukewarm")), "WarmStartConfig.WarmStartType"),
+    ("4.1-12", a_tuning(Autotune={"Mode": "Disabled"}), "Autotune.Mode"),
+    ("4.1-13", a_tuning(TrainingJobDefinition={"RoleArn": ROLE}), "TrainingJobDefinition"),
+    ("4.2-4", a_tuning(ranges=ranges(continuous=[continuous("x", "0", "1", ScalingType="Cubic")])), "ScalingType"),
+]
+
 
 @pytest.mark.parametrize(("step", "place"), [row[1:] for row in PROCESSING_LIMITS], ids=named(PROCESSING_LIMITS))
 def test_a_processing_request_beyond_a_limit_is_refused_with_its_place(check: Check, step: JSON, place: str) -> None:
@@ -157,6 +295,54 @@ def test_a_processing_request_beyond_a_limit_is_refused_with_its_place(check: Ch
 def test_a_training_request_beyond_a_limit_is_refused_with_its_place(check: Check, step: JSON, place: str) -> None:
     with pytest.raises(LocalpipeError, match=rf"{re.escape(ARGUMENTS)}.*{re.escape(place)}"):
         check(step)
+
+
+@pytest.mark.parametrize(("step", "place"), [row[1:] for row in TRANSFORM_LIMITS], ids=named(TRANSFORM_LIMITS))
+def test_a_transform_request_beyond_a_limit_is_refused_with_its_place(check: Check, step: JSON, place: str) -> None:
+    with pytest.raises(LocalpipeError, match=rf"{re.escape(ARGUMENTS)}.*{re.escape(place)}"):
+        check(step, a_model(a_container()))
+
+
+@pytest.mark.parametrize(("step", "place"), [row[1:] for row in MODEL_LIMITS], ids=named(MODEL_LIMITS))
+def test_a_model_request_beyond_a_limit_is_refused_with_its_place(check: Check, step: JSON, place: str) -> None:
+    with pytest.raises(LocalpipeError, match=rf"{re.escape(ARGUMENTS)}.*{re.escape(place)}"):
+        check(step)
+
+
+@pytest.mark.parametrize(("step", "place"), [row[1:] for row in TUNING_LIMITS], ids=named(TUNING_LIMITS))
+def test_a_tuning_request_beyond_a_limit_is_refused_with_its_place(check: Check, step: JSON, place: str) -> None:
+    with pytest.raises(LocalpipeError, match=rf"{re.escape(ARGUMENTS)}.*{re.escape(place)}"):
+        check(step)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        a_transform(MaxPayloadInMB=50, MaxConcurrentTransforms=2, BatchStrategy="MultiRecord"),
+        a_transform(MaxPayloadInMB=0, MaxConcurrentTransforms=0),
+        a_transform(ModelClientConfig={"InvocationsTimeoutInSeconds": 3600, "InvocationsMaxRetries": 3}),
+        a_transform({"ContentType": "text/csv", "CompressionType": "Gzip", "SplitType": "TFRecord"}),
+        a_transform({"ContentType": "application/json"}, DataProcessing={"InputFilter": f"$.{'x' * 61}"}),
+        a_transform(Environment={"K" * 1024: "v" * 10240, **variables(15)}),
+    ],
+)
+def test_a_transform_request_at_its_limits_is_taken(check: Check, step: JSON) -> None:
+    check(step, a_model(a_container(Environment={"K": "v" * 1024, **variables(99)}), *[a_container()] * 14))
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        a_tuning({"MaxRuntimeInSeconds": 15768000}, HyperParameterTuningJobName="n" * 32),
+        a_tuning(ranges=continuous_ranges(30)),
+        a_tuning(ranges=ranges(categories=[categorical("x", "v" * 256, *map(str, range(29)))])),
+        a_tuning(config=completing(BestObjectiveNotImproving={"MaxNumberOfTrainingJobsNotImproving": 3})),
+        a_tuning(config=completing(ConvergenceDetected={"CompleteOnConvergence": "Enabled"})),
+        of_several(*(a_definition(f"d{number}") for number in range(10))),
+    ],
+)
+def test_a_tuning_request_at_its_limits_is_taken(check: Check, step: JSON) -> None:
+    check(step)
 
 
 @pytest.mark.parametrize(

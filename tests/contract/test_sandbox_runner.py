@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import docker
 import pytest
-from runner_contract import GRACE_SECONDS, RunnerContract, SeveralHostsContract, Workplace, run
+from runner_contract import GRACE_SECONDS, Ahead, AheadContract, RunnerContract, SeveralHostsContract, Workplace, run
 from test_docker_runner import BASE_IMAGE, IMAGES, built_image
 from test_process_runner import ORDINARY_USER, SYSTEM_PYTHON, a_search_path, attempt_dirs
 
 from localpipe.core.jobspec import JobExit
 from localpipe.errors import ImageMissing, JobFailed, NotSupported
-from localpipe.runners._root_cache import KnownImage, RootCache
 from localpipe.runners.exported_images import ExportedImages
+from localpipe.runners.root_cache import KnownImage, RootCache
 from localpipe.runners.sandbox import SandboxRunner
 
 if TYPE_CHECKING:
@@ -84,6 +84,20 @@ class TestSandboxRunner(RunnerContract):
     @pytest.fixture
     def runner(self, runner: SandboxRunner) -> Runner:
         return runner
+
+    @pytest.fixture
+    def later_runner(self, tmp_path: Path, cache: Path) -> Runner:
+        return a_runner(tmp_path, cache)
+
+    @pytest.fixture
+    def image(self) -> str:
+        return BASE_IMAGE
+
+
+class TestAhead(AheadContract):
+    @pytest.fixture
+    def runner(self, runner: SandboxRunner) -> Runner:
+        return Ahead(runner)  # type: ignore[return-value]  # the runner for all but `prepare`
 
     @pytest.fixture
     def later_runner(self, tmp_path: Path, cache: Path) -> Runner:
@@ -236,6 +250,7 @@ class TestExport:
         script = "echo x > /opt/ml/output/ready; read x < /opt/ml/output/go; cat /made"
         running = runner.prepare(place.shell_job(script, image_uri=name)).start()
         ready.read_text()
+        runner.close()  # as its process ends
         engine.remove_image(name, force=True)
         (root,) = (path for path in cache.iterdir() if path.is_dir())
         os.utime(root, (0, 0))
@@ -245,6 +260,23 @@ class TestExport:
         running.remove()
         runner.tidy()
         assert not root.exists()
+
+    def test_tidying_removes_at_once_what_was_built_anew_unless_a_process_holds_it(
+        self, place: Workplace, tmp_path: Path, engine: docker.APIClient
+    ) -> None:
+        cache, name = tmp_path / "cache", built_image(engine, "sandbox-anew", "RUN echo one >/made")
+        with_one, tidying = a_runner(tmp_path, cache), a_runner(tmp_path, cache)
+        with_one.ensure_image(name)
+        (old,) = (path for path in cache.iterdir() if path.is_dir())
+        built_image(engine, "sandbox-anew", f"RUN echo {tmp_path} >/made")
+        tidying.tidy()
+        assert run(with_one, place.shell_job("cat /made", image_uri=name)) == JobExit(exit_code=0)
+        assert place.log() == "one\n"
+        with_one.close()
+        tidying.ensure_image(name)
+        tidying.tidy()
+        assert not old.exists()
+        assert len([path for path in cache.iterdir() if path.is_dir()]) == 1
 
     def test_without_engine_and_image_it_cannot_be_used(self, tmp_path: Path) -> None:
         found = a_runner(tmp_path, tmp_path / "empty", NO_ENGINE).check()
@@ -290,6 +322,7 @@ class TestArchive:
         os.utime(unpacked, (0, 0))
         of_archive.tidy()
         assert unpacked.exists()
+        of_archive.close()
         archive.unlink()
         of_archive.tidy()
         assert not unpacked.exists()

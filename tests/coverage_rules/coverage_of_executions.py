@@ -99,6 +99,7 @@ ROWS: tuple[Row, ...] = (
         "5.6-3",
         "outputs::test_a_function_that_ends_while_the_step_is_to_stop_leaves_it_stopped_but_at_its_limit",
         "functions_cli::test_ctrl_c_waits_for_a_function_and_a_second_one_ends_it",
+        "functions_cli::test_an_execution_whose_function_runs_into_its_limit_while_it_stops_has_failed",
     ),
     holds("5.6-4", "run::test_what_has_ended_is_neither_resumed_nor_stopped"),
     beside("5.6-5", "A stop is a fact that comes in at any moment: there is no moment between two steps."),

@@ -143,5 +143,10 @@ FILES: Mapping[str, str] = {
     "functions": "tests/samples/test_step_functions.py",
     "author": "tests/service/test_authors_python.py",
     "model_steps": "tests/samples/test_model_steps.py",
+    "samples": "tests/samples/test_samples.py",
+    "tuning_sample": "tests/samples/test_tuning_sample.py",
+    "served_models": "tests/samples/test_served_models.py",
+    "notify": "tests/samples/test_notify.py",
+    "version_3": "tests/samples/test_steps_of_version_3.py",
 }
 """Where the tests of the table are."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from coverage_of_step_types import MADE
 from coverage_rows import BESIDE, DIFFERS, FILES, MARKS, REFUSED, known_by, marks_of
 from coverage_table import ROWS, STATEMENTS
 from rule_tables import collected
+
+from localpipe.steps import step_types
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +35,15 @@ def test_every_row_says_where_it_is_known_from(number: str) -> None:
     marks = marks_of(STATEMENTS[number], ROWS[number])
     assert set(marks) <= set(MARKS)
     assert known_by(marks)
+
+
+def test_every_step_type_is_run_as_both_sdks_make_it(tests_there_are: frozenset[str]) -> None:
+    assert list(MADE) == [*step_types(), "@step"]
+    for made in MADE.values():
+        for names in (made.described, made.by_v2, made.by_v3):
+            paths = [f"{FILES[key]}::{test}" for key, _, test in (name.partition("::") for name in names)]
+            assert paths
+            assert set(paths) <= tests_there_are
 
 
 def test_what_is_suggested_is_assumed_in_part() -> None:

@@ -54,8 +54,8 @@ class Watched:
     def __getattr__(self, name: str) -> Callable[..., object]:
         return getattr(self._inner, name)
 
-    def prepare(self, job: StagedJob) -> Watched:
-        return Watched(self._inner.prepare(job), self._death)
+    def prepare(self, job: StagedJob, *, ahead: bool = False) -> Watched:
+        return Watched(self._inner.prepare(job, ahead=ahead), self._death)
 
     def start(self) -> Watched:
         running = self._inner.start()

@@ -48,9 +48,9 @@ class Announcing(ScriptedRunner):
         self.jobs: list[StagedJob] = []
         self.taken_back: list[StagedJob] = []
 
-    def prepare(self, job: StagedJob) -> Prepared:  # type: ignore[override]  # what a runner gives is a Prepared
+    def prepare(self, job: StagedJob, *, ahead: bool = False) -> Prepared:  # type: ignore[override]  # what a runner gives is a Prepared
         self.jobs.append(job)
-        prepared = super().prepare(job)
+        prepared = super().prepare(job, ahead=ahead)
         self.announced[job.key.step].set()
         return Announced(prepared, lambda: self.taken_back.append(job))
 

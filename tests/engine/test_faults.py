@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import pytest
 from support import IMAGE, ROLE, pipeline, processing
+from tuning_support import training_definition, tuning
 
 from localpipe.core.faults import parse_fault
 from localpipe.core.names import S3Uri
@@ -40,6 +42,16 @@ def training(name: str = "Train", *, spot: bool = False, **more: JSON) -> JSON:
         **({"CheckpointConfig": {"S3Uri": "s3://bucket/checkpoints"}} if spot else {}),
     }
     return {"Name": name, "Type": "Training", "Arguments": arguments, **more}
+
+
+def transform(name: str) -> JSON:
+    arguments = {
+        "ModelName": {"Get": "Steps.Keep.ModelName"},
+        "TransformInput": {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/in"}}},
+        "TransformOutput": {"S3OutputPath": "s3://bucket/out"},
+        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    }
+    return {"Name": name, "Type": "Transform", "Arguments": arguments}
 
 
 def policies(*types: str, most: int = 3) -> JSON:
@@ -190,6 +202,59 @@ def test_a_time_limit_on_demand_fails_the_step_with_the_real_reason_and_is_never
     assert step.properties["SecondaryStatus"] == "MaxRuntimeExceeded"
 
 
+def ends_when_told(container: ScriptedContainer) -> int:
+    """Each training job but the first runs until it is told to end."""
+    container.log("loss=1")
+    return 0 if container.job.key.child == 1 else 128 + (container.next_signal(20) or 0)
+
+
+@pytest.mark.documented
+def test_a_tuning_job_that_runs_into_its_time_limit_keeps_what_its_trials_gave(run: Run) -> None:
+    runner = ScriptedRunner(default=ends_when_told)
+    ended = run(pipeline(tuning("Tune", jobs=9, parallel=1)), "Tune=time-limit@0.5", runner=runner)
+    step = ended.state.steps["Tune"]
+    assert (step.status, len(runner.started)) == ("Succeeded", 2)
+    assert step.properties["TrainingJobStatusCounters"]["Stopped"] == 1
+    note = "Step 'Tune' runs into its time limit if it still runs after 0.5 s, in one attempt, as asked for by a fault."
+    assert ended.started.notes[0] == note
+
+
+def test_each_spot_training_job_of_a_tuning_job_is_interrupted(run: Run) -> None:
+    starts = Counter[int]()
+
+    def train(container: ScriptedContainer) -> int:
+        number = container.job.key.child
+        starts[number] += 1
+        container.log("loss=1")
+        return 0 if starts[number] > 2 else 128 + (container.next_signal(20) or 0)
+
+    spot = {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 7200}
+    definition = training_definition(EnableManagedSpotTraining=True, StoppingCondition=spot)
+    step = tuning("Tune", jobs=2, parallel=2, TrainingJobDefinition=definition)
+    ended = run(pipeline(step), "Tune=spot-interruption*2@0", runner=ScriptedRunner(default=train))
+    assert (ended.status, starts) == ("Succeeded", {1: 3, 2: 3})
+    assert ended.started.notes[0] == (
+        "Each spot training job of step 'Tune' is interrupted up to 2 times, where it still runs 0 s after its start, "
+        "as asked for by a fault."
+    )
+
+
+@pytest.mark.assumed
+def test_a_spot_job_that_is_not_complete_within_its_wait_fails_the_step_and_names_the_limit(run: Run) -> None:
+    """It runs until it is told to end, and is told so again and again."""
+    runner = ScriptedRunner({"Train": lambda container: 128 + (container.next_signal(20) or 0)})
+    definition = training(spot=True)
+    definition["Arguments"]["StoppingCondition"] = {"MaxRuntimeInSeconds": 1, "MaxWaitTimeInSeconds": 1}
+    ended = run(pipeline(definition), "Train=spot-interruption*9999@0.2", runner=runner)
+    step = ended.state.steps["Train"]
+    assert (ended.status, step.status, step.attempt, step.exception_type) == ("Failed", "Failed", 1, None)
+    assert step.reason == (
+        "ClientError: The training job was stopped because it had not completed within MaxWaitTimeInSeconds (1)"
+    )
+    assert (step.properties["TrainingJobStatus"], step.properties["SecondaryStatus"]) == ("Stopped", "MaxWaitTimeExceeded")
+    assert len(runner.started) > 1
+
+
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
@@ -212,16 +277,40 @@ def test_a_time_limit_on_demand_fails_the_step_with_the_real_reason_and_is_never
         (
             "Stop=time-limit",
             (
-                "Fault Stop=time-limit*1@1 cannot happen: step 'Stop' is of type 'Fail'. "
-                "It happens to Processing and Training steps."
+                "Fault Stop=time-limit*1@1 cannot happen: step 'Stop' is of type 'Fail', which has no time limit on the "
+                "service. It happens to Lambda, Processing, Training and Tuning steps."
+            ),
+        ),
+        (
+            "Predict=time-limit",
+            (
+                "Fault Predict=time-limit*1@1 cannot happen: step 'Predict' is of type 'Transform', which has no time limit "
+                "on the service. It happens to Lambda, Processing, Training and Tuning steps."
+            ),
+        ),
+        (
+            "Predict=spot-interruption",
+            (
+                "Fault Predict=spot-interruption*1@1 cannot happen: step 'Predict' is of type 'Transform', which has no "
+                "spot training on the service. It happens to Training and Tuning steps."
+            ),
+        ),
+        (
+            "Tune=spot-interruption",
+            (
+                "Fault Tune=spot-interruption*1@1 cannot happen: step 'Tune' does not use managed spot training "
+                "(EnableManagedSpotTraining)."
             ),
         ),
     ],
 )
 def test_a_fault_that_cannot_happen_is_refused_before_anything_runs(home: Home, fault: str, message: str) -> None:
     stop = {"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}
+    home.store.put(S3Uri("bucket", "in/a.csv"), b"1")
+    served = {"Name": "Keep", "Type": "Model", "Arguments": {"ExecutionRoleArn": ROLE, "PrimaryContainer": {"Image": IMAGE}}}
+    steps = pipeline(training(), tuning("Tune"), served, transform("Predict"), stop)
     with pytest.raises(UsageError) as refused:
-        preflight(home, pipeline(training(), stop), "test", {}, runner=ScriptedRunner(), faults=[parse_fault(fault)])
+        preflight(home, steps, "test", {}, runner=ScriptedRunner(), faults=[parse_fault(fault)])
     assert str(refused.value) == message
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import pytest
+
+from localpipe.core.faults import parse_fault
 from localpipe.core.functions import FunctionEnd, FunctionExit
 from localpipe.core.names import AttemptKey
 from localpipe.core.work import CallFunction, FunctionResult
@@ -23,6 +26,7 @@ class Host:
     def __init__(self, refusal: Exception | None = None) -> None:
         self.refusal, self.exit = refusal, RETURNED
         self.started = 0
+        self.most_seconds: float | None = None
         self.ended = threading.Event()
 
     def log_file(self, key: AttemptKey) -> Path:
@@ -35,7 +39,8 @@ class Host:
         self.started += 1
         return self
 
-    def wait(self) -> FunctionExit:
+    def wait(self, most_seconds: float | None = None) -> FunctionExit:
+        self.most_seconds = most_seconds
         assert self.ended.wait(10)
         return self.exit
 
@@ -50,6 +55,13 @@ class Host:
 def test_a_function_that_is_let_alone_gives_its_answer_when_it_has_begun() -> None:
     host = Host()
     assert FunctionRun(CALL, KEY, host).run(host.end) == FunctionResult(exit=RETURNED)
+
+
+@pytest.mark.parametrize(("fault", "most_seconds"), [("Notify=time-limit@3", 3.0), ("Notify=Step.THROTTLING", None)])
+def test_a_fault_may_bring_its_time_limit_forward(fault: str, most_seconds: float | None) -> None:
+    host = Host()
+    FunctionRun(CALL, KEY, host, parse_fault(fault)).run(host.end)
+    assert host.most_seconds == most_seconds
 
 
 def test_a_stop_lets_it_go_on_to_its_end() -> None:

@@ -126,12 +126,13 @@ def job(
     key: AttemptKey = KEY,
     grace_seconds: float = 0.01,
     fault: Fault | None = None,
+    clock: Clock | Telling | None = None,
 ) -> JobRun:
     context = JobContext(
         runner=runner,
         slots=slots or places(1),
         stager=stager,
-        clock=Clock(),
+        clock=clock or Clock(),
         grace_seconds=grace_seconds,
         at_disk=nullcontext(),
         made_ahead=lambda key: None,
@@ -230,7 +231,7 @@ def test_a_job_found_again_keeps_the_time_at_which_it_started(stager: Stager) ->
         def remove(self) -> None:
             """Nothing is left."""
 
-    stager.stage(spec(), KEY, {}, anew=True, overlays=False)
+    stager.stage(spec(), KEY, {}, overlays=False)
     found = job(Left(), stager).run(dict, lambda launch: None, created_at=1.0, reattach=True, launched_at=7.0)
     assert (found.end, found.created_at, found.started_at, found.ended_at) == (JobEnd.COMPLETED, 1.0, 7.0, 50.0)
 
@@ -340,7 +341,7 @@ def test_what_earlier_attempts_of_the_step_left_is_removed_before_the_next(stage
     runner = ScriptedRunner({"T": lambda container: container.next_signal(20) or 1})
     other = replace(KEY, step="T")
     for key in (KEY, other):
-        runner.start(stager.stage(spec(), key, {}, anew=True, overlays=False))
+        runner.start(stager.stage(spec(), key, {}, overlays=False))
     second = job(runner, stager, key=replace(KEY, attempt=2))
     assert run(second).end is JobEnd.COMPLETED
     assert (runner.find(KEY), runner.find(other) is None) == (None, False)
@@ -418,7 +419,7 @@ def test_a_mistake_of_ours_frees_the_place(stager: Stager) -> None:
 def test_a_job_that_was_found_running_has_its_place_beyond_the_limit(stager: Stager) -> None:
     slots, runner, go = places(1), ScriptedRunner({"S": lambda _: 0 if go.wait(10) else 1}), threading.Event()
     other = slots.ask()
-    runner.prepare(stager.stage(spec(), KEY, {}, anew=True, overlays=False)).start()
+    runner.prepare(stager.stage(spec(), KEY, {}, overlays=False)).start()
     seen: list[bool] = []
 
     def launched(launch: Launch) -> None:
@@ -526,10 +527,10 @@ def test_a_job_that_is_stopped_while_it_is_interrupted_is_stopped(stager: Stager
 
 def test_a_job_that_cannot_go_on_after_an_interruption_is_lost(stager: Stager) -> None:
     class Gone(ScriptedRunner):
-        def prepare(self, job: StagedJob) -> object:
+        def prepare(self, job: StagedJob, *, ahead: bool = False) -> object:
             if self.started:
                 raise JobFailed("the engine went away")
-            return super().prepare(job)
+            return super().prepare(job, ahead=ahead)
 
     runner = Gone({"S": lambda container: container.next_signal(20)})
     ended = run(job(runner, stager, wanted=replace(spec(), spot=True), fault=parse_fault("S=spot-interruption@0")))
@@ -541,3 +542,83 @@ def test_a_time_limit_that_comes_sooner_ends_the_job_as_a_real_one(stager: Stage
     runner = ScriptedRunner({"S": lambda container: seen.append(container.next_signal(20)) or 3 * 0})
     ended = run(job(runner, stager, fault=parse_fault("S=time-limit@0"), grace_seconds=20))
     assert (ended.end, seen) == (JobEnd.TIMED_OUT, [signal.SIGTERM])
+
+
+# How much time a job has
+
+
+class Telling:
+    """A clock that goes on by ten seconds whenever somebody looks at it."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def now(self) -> float:
+        self._now += 10
+        return self._now
+
+
+def waits_for_its_end(container: ScriptedContainer) -> int:
+    return 128 + (container.next_signal(20) or 0)
+
+
+def a_spot_job(**more: int) -> JobSpec:
+    return replace(spec(), kind=JobKind.TRAINING, spot=True, **{"max_runtime_seconds": 60, "max_wait_seconds": 60, **more})
+
+
+@pytest.mark.documented
+def test_a_spot_job_that_gets_no_room_within_its_wait_never_runs(stager: Stager) -> None:
+    slots, runner, told = places(1), ScriptedRunner(), []
+    other = slots.ask()
+    ended = run(job(runner, stager, slots, a_spot_job(max_wait_seconds=49)), waits=told.append)
+    assert (ended.end, ended.started_at, runner.started, len(told)) == (JobEnd.WAITED_OUT, None, [], 1)
+    slots.give_back(other)
+    assert run(job(runner, stager, slots)).end is JobEnd.COMPLETED  # nothing is left in the line
+
+
+@pytest.mark.documented
+def test_a_spot_job_that_runs_when_its_wait_is_over_is_told_to_end(stager: Stager) -> None:
+    runner = ScriptedRunner({"S": waits_for_its_end})
+    ended = run(job(runner, stager, wanted=a_spot_job(max_wait_seconds=49), grace_seconds=20))
+    assert (ended.end, ended.started_at, ended.exit_code) == (JobEnd.WAITED_OUT, 50.0, 128 + signal.SIGTERM)
+
+
+@pytest.mark.documented
+def test_the_wait_of_a_spot_job_includes_its_interruptions(stager: Stager) -> None:
+    runner, slots = ScriptedRunner({"S": waits_for_its_end}), places(1)
+    wanted, fault = a_spot_job(max_wait_seconds=100), parse_fault("S=spot-interruption*99@0")
+    ended = run(job(runner, stager, slots, wanted, fault=fault, grace_seconds=20, clock=Telling()))
+    assert ended.end is JobEnd.WAITED_OUT
+    assert 1 < len(runner.started) <= 10
+    assert all(before.ended_at < before.at for before in ended.restarts)
+
+
+@pytest.mark.documented
+def test_all_runs_of_a_job_together_have_its_longest_runtime(stager: Stager) -> None:
+    runner = ScriptedRunner({"S": waits_for_its_end})
+    wanted = a_spot_job(max_runtime_seconds=35, max_wait_seconds=10_000)
+    fault = parse_fault("S=spot-interruption*99@0")
+    ended = run(job(runner, stager, wanted=wanted, fault=fault, grace_seconds=20, clock=Telling()))
+    assert (ended.end, len(runner.started)) == (JobEnd.TIMED_OUT, 5)
+
+
+def test_a_job_found_again_has_the_rest_of_its_time(stager: Stager) -> None:
+    """It runs since 7, it is 50 now: a second is left, and two are given to see it end by itself."""
+    runner = ScriptedRunner({"S": waits_for_its_end})
+    runner.start(stager.stage(spec(), KEY, {}, overlays=False))
+    found = job(runner, stager, wanted=replace(spec(), max_runtime_seconds=44), grace_seconds=20)
+    ended = found.run(dict, lambda _: None, created_at=1.0, reattach=True, launched_at=7.0)
+    assert (ended.end, ended.exit_code) == (JobEnd.TIMED_OUT, 128 + signal.SIGTERM)
+
+
+def test_a_job_found_beyond_its_time_that_has_ended_is_taken_as_it_ended(stager: Stager) -> None:
+    runner = ScriptedRunner({"S": lambda _: 0})
+    runner.start(stager.stage(spec(), KEY, {}, overlays=False))
+    found = job(runner, stager, wanted=replace(spec(), max_runtime_seconds=1))
+    assert found.run(dict, lambda _: None, created_at=1.0, reattach=True, launched_at=7.0).end is JobEnd.COMPLETED
+
+
+def test_a_job_that_is_run_anew_after_an_interruption_of_localpipe_has_all_its_time(stager: Stager) -> None:
+    anew = job(ScriptedRunner(), stager, wanted=a_spot_job(max_runtime_seconds=10, max_wait_seconds=10))
+    ended = anew.run(dict, lambda _: None, created_at=1.0, reattach=True, launched_at=7.0)
+    assert (ended.end, ended.created_at) == (JobEnd.COMPLETED, 1.0)

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from localpipe.core.jobspec import JobExit
+from localpipe.core.jobspec import JobEnd, JobExit
 from localpipe.core.names import AttemptKey
 from localpipe.engine.signals import Signals
 from localpipe.errors import JobFailed
@@ -63,10 +63,10 @@ def test_a_signal_that_could_not_be_sent_is_sent_when_it_is_asked_for_again() ->
 
 def test_after_the_grace_the_job_is_killed_however_often_that_fails_at_first(caplog: pytest.LogCaptureFixture) -> None:
     signals = Signals(KEY, job := Told(SIGTERM=1, SIGKILL=1), grace_seconds=0.01)
-    signals.time_out()
+    signals.call_time(JobEnd.TIMED_OUT)
     assert job.killed.wait(10)
     signals.end()
-    assert (job.told, signals.timed_out) == ([KILL], True)
+    assert (job.told, signals.time_up) == ([KILL], JobEnd.TIMED_OUT)
     assert "SIGTERM cannot be sent: the engine does not answer" in caplog.text
     assert "SIGKILL cannot be sent: the engine does not answer" in caplog.text
 

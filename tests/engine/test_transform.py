@@ -10,7 +10,7 @@ import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ from localpipe.errors import (
 )
 from localpipe.runners.scripted import ScriptedRunner
 from localpipe.service.executions import drive, stop_pipeline_execution
+from localpipe.service.fidelity import fidelity
 
 if TYPE_CHECKING:
     from conftest import Misfits, Start
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     from localpipe.service.executions import PipelineExecution
     from localpipe.service.wiring import Home
 
+ROLE = "arn:aws:iam::111122223333:role/test"
+S3_SOURCE = {"S3Uri": "s3://bucket/more/", "S3DataType": "S3Prefix", "CompressionType": "None"}
+ADDITIONAL = {"ChannelName": "more", "S3DataSource": S3_SOURCE}
 CONTAINER = {"Image": "image:1", "ModelDataUrl": "s3://bucket/model.tar.gz"}
 CSV = {"ContentType": "text/csv", "SplitType": "Line"}
 LINES = {"Accept": "text/csv", "AssembleWith": "Line"}
@@ -65,7 +69,7 @@ def a_pipeline(
         "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
         **request,
     }
-    model = {"ExecutionRoleArn": "arn:aws:iam::111122223333:role/test", "Containers": list(containers) or [CONTAINER]}
+    model = {"ExecutionRoleArn": ROLE, "Containers": list(containers) or [CONTAINER]}
     steps = [
         {"Name": "Model", "Type": "Model", "Arguments": model},
         {"Name": "Transform", "Type": "Transform", "Arguments": arguments},
@@ -478,6 +482,54 @@ def test_a_model_that_is_not_registered_is_refused_before_the_run(transform: Tra
     with pytest.raises(DefinitionError) as refused:
         transform(definition, HttpModel(sums))
     assert "$.Steps[1].Arguments.ModelName: step 'Transform': there is no model 'nobody'." in str(refused.value)
+
+
+UNSERVABLE = [
+    ({"Containers": [{**CONTAINER, "Mode": "MultiModel"}]}, "A batch transform does not run multi-model containers."),
+    (
+        {"Containers": [CONTAINER, CONTAINER], "InferenceExecutionConfig": {"Mode": "Direct"}},
+        "A batch transform runs containers one after the other; the model says Direct.",
+    ),
+    (
+        {"PrimaryContainer": {**CONTAINER, "AdditionalModelDataSources": [ADDITIONAL]}},
+        "AdditionalModelDataSources is not supported. Put all into the model's archive.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("model", "said"), UNSERVABLE)
+@pytest.mark.parametrize("registered", [False, True])
+def test_a_model_that_no_transform_runs_is_refused_before_the_run(
+    transform: Transform, home: Home, run: Start, model: JSON, said: str, *, registered: bool
+) -> None:
+    put(home, a=b"1\n")
+    definition = a_pipeline()
+    model_step, transform_step = definition["Steps"]
+    model_step["Arguments"] = {"ExecutionRoleArn": ROLE, **model}
+    if registered:
+        made = run({**definition, "Steps": [model_step]}).state.steps["Model"]
+        assert made.status == "Succeeded"
+        transform_step["Arguments"]["ModelName"] = made.properties["ModelName"]
+        definition["Steps"] = [transform_step]
+    with pytest.raises(DefinitionError) as refused:
+        transform(definition, HttpModel(sums))
+    place = f"$.Steps[{0 if registered else 1}].Arguments.ModelName"
+    assert [str(problem) for problem in refused.value.problems] == [f"{place}: step 'Transform': {said}"]
+
+
+def test_a_model_that_no_transform_runs_may_be_created(run: Start) -> None:
+    definition = a_pipeline({**CONTAINER, "Mode": "MultiModel"})
+    assert run({**definition, "Steps": definition["Steps"][:1]}).status == "Succeeded"
+
+
+def test_the_report_on_a_transform_names_what_served_its_model(transform: Transform, home: Home) -> None:
+    put(home, a=b"1,2\n")
+    ended = transform(a_pipeline(), HttpModel(sums))
+    served = "scripted stood for image:1."
+    started = replace(ended.started, images={"image:1": served})
+    told = replace(ended, started=started)
+    found = {each.member: each.note for each in fidelity(told, ScriptedRunner()) if each.step == "Transform"}
+    assert found["ModelName"] == served
 
 
 def test_a_model_of_an_earlier_execution_is_run_by_its_name(transform: Transform, home: Home) -> None:

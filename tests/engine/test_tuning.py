@@ -24,6 +24,7 @@ from localpipe.service.executions import (
     stop_pipeline_execution,
 )
 from localpipe.service.preflight import preflight
+from localpipe.service.wiring import WallClock
 
 if TYPE_CHECKING:
     from conftest import Misfits
@@ -69,6 +70,14 @@ def test_the_best_training_job_is_told_first(run: Start, misfits: Misfits) -> No
     assert misfits("DescribeHyperParameterTuningJobResponse", told) == []
     for job in jobs(ended):
         assert misfits("DescribeTrainingJobResponse", job.properties) == []
+
+
+def test_the_fifty_best_are_told(run: Start) -> None:
+    ended = run(pipeline(tuning("Tune", jobs=51, parallel=10)), ScriptedRunner({"Tune": SQUARE}))
+    summaries = properties(ended)["TrainingJobSummaries"]
+    losses = [each["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] for each in summaries]
+    of_all = sorted(job.properties["FinalMetricDataList"][0]["Value"] for job in jobs(ended))
+    assert (len(of_all), losses) == (51, of_all[:50])
 
 
 def test_names_are_those_of_the_service(run: Start) -> None:
@@ -341,6 +350,23 @@ def test_a_resumed_tuning_job_goes_on_where_it_was_and_repeats_nothing(home: Hom
     assert len([event for event in events(home, ended) if isinstance(event, ChildEnded)]) == 5
     launches = [event.found for event in events(home, ended) if isinstance(event, JobLaunched)]
     assert launches == [False, True]
+
+
+class AnHourLater(WallClock):
+    def now(self) -> float:
+        return super().now() + 3600
+
+
+def test_a_resumed_tuning_job_has_the_rest_of_its_time(home: Home, start: Start) -> None:
+    limits = {"MaxNumberOfTrainingJobs": 5, "MaxParallelTrainingJobs": 1, "MaxRuntimeInSeconds": 3600}
+    execution = start(pipeline(tuning("Tune", config={"ResourceLimits": limits})), ScriptedRunner())
+    interrupted(home, execution, ScriptedRunner(default=SQUARE), 2)
+    resumed = describe_pipeline_execution(home, execution.name.execution_id)
+    resumed.home.clock = AnHourLater()
+    runner = ScriptedRunner(default=SQUARE)
+    ended = drive(resumed, lambda _: None, runner)
+    assert ended.status == "Succeeded"
+    assert len(jobs(ended)) < 5
 
 
 def test_what_a_trial_tries_is_written_down_before_it_runs(home: Home, run: Start) -> None:

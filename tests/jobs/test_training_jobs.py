@@ -89,7 +89,7 @@ def test_archives_lie_under_the_job_s_name_without_a_doubled_slash(path: str) ->
         PurePosixPath("/opt/ml/output/data"),
     )
     assert (model.form, model.even_if_empty) == (OutputForm.TAR_GZ, True)
-    assert model.published_on == {JobEnd.COMPLETED, JobEnd.STOPPED, JobEnd.TIMED_OUT}
+    assert model.published_on == {JobEnd.COMPLETED, JobEnd.STOPPED, JobEnd.TIMED_OUT, JobEnd.WAITED_OUT}
     assert (output.form, output.even_if_empty) == (OutputForm.TAR_GZ, False)
 
 
@@ -338,6 +338,8 @@ def test_describe_echoes_everything_with_the_service_s_defaults(misfits: Misfits
         (a_result(JobEnd.FAILED, exit_code=1), ["Starting", "Downloading", "Training", "Failed"]),
         (a_result(JobEnd.STOPPED), ["Starting", "Downloading", "Training", "Stopping", "Uploading", "Stopped"]),
         (a_result(JobEnd.TIMED_OUT), ["Starting", "Downloading", "Training", "Uploading", "MaxRuntimeExceeded"]),
+        (a_result(JobEnd.WAITED_OUT), ["Starting", "Downloading", "Training", "Uploading", "MaxWaitTimeExceeded"]),
+        (a_result(JobEnd.WAITED_OUT, started_at=None), ["Starting", "Downloading", "MaxWaitTimeExceeded"]),
         (a_result(JobEnd.REFUSED, started_at=None, detail="x"), ["Starting", "Downloading", "Failed"]),
         (
             a_result(restarts=(Restart(ended_at=102.0, at=103.0, interrupted=False),)),
@@ -359,6 +361,13 @@ def test_status_transitions_follow_the_job(result: JobResult, statuses: list[str
     assert (rows[0]["StartTime"], rows[-1]["EndTime"]) == (100.0, 110.0)
 
 
+@pytest.mark.parametrize(("spot", "most_seconds"), [(True, 90), (False, None)])
+def test_only_a_spot_job_has_a_time_by_which_it_must_be_complete(spot: bool, most_seconds: int | None) -> None:  # noqa: FBT001
+    times = {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 90}
+    spec = spec_of(a_request(StoppingCondition=times, EnableManagedSpotTraining=spot))
+    assert (spec.max_runtime_seconds, spec.max_wait_seconds) == (60, most_seconds)
+
+
 @pytest.mark.assumed
 def test_the_time_between_the_runs_of_an_interrupted_job_is_not_billed() -> None:
     interrupted = tuple(Restart(ended_at=at, at=at + 3.0, interrupted=True) for at in (102.5, 106.0))
@@ -372,6 +381,7 @@ def test_the_time_between_the_runs_of_an_interrupted_job_is_not_billed() -> None
         (a_result(), ("Completed", "Completed"), None),
         (a_result(JobEnd.STOPPED, exit_code=143), ("Stopped", "Stopped"), None),
         (a_result(JobEnd.TIMED_OUT, exit_code=143), ("Stopped", "MaxRuntimeExceeded"), None),
+        (a_result(JobEnd.WAITED_OUT, exit_code=143), ("Stopped", "MaxWaitTimeExceeded"), None),
         (a_result(JobEnd.FAILED, exit_code=1), ("Failed", "Failed"), "AlgorithmError: , exit code: 1"),
         (
             a_result(JobEnd.FAILED, exit_code=2, failure="ValueError: no"),

@@ -271,20 +271,6 @@ def test_definitions_are_one_or_several() -> None:
     ]
 
 
-def test_what_is_not_done_is_refused_by_name() -> None:
-    automatic = ranges(continuous=[continuous("x", "0", "1")]) | {"AutoParameters": [{"Name": "y", "ValueHint": "1"}]}
-    assert problems(tuning_request(ranges=automatic, Autotune={"Mode": "Enabled"})) == [
-        (
-            "$.Autotune: Choosing ranges and settings for the author (Autotune) is not supported. "
-            "Leave it out, and give ranges."
-        ),
-        (
-            f"{CONFIG}.ParameterRanges.AutoParameters: A range that the service chooses (AutoParameters) is not supported. "
-            "Give the hyperparameter a range."
-        ),
-    ]
-
-
 def test_what_is_wrong_with_the_training_jobs_is_said_at_its_place() -> None:
     definition = training_definition(OutputDataConfig={"S3OutputPath": "/models"})
     assert problems(tuning_request(TrainingJobDefinition=definition)) == [

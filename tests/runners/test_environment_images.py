@@ -42,6 +42,12 @@ class NoEnvironments:
     def ensure(self, image_uri: str, say: object) -> Path:
         raise NotImplementedError
 
+    def used(self, environment: Path) -> None:
+        raise NotImplementedError
+
+    def clean(self) -> None:
+        """There is none."""
+
 
 def a_job(entrypoint: tuple[str, ...] | None, arguments: tuple[str, ...] | None) -> StagedJob:
     return StagedJob(
@@ -69,6 +75,7 @@ class CountedEnvironments:
 
     def __init__(self, venv: Path) -> None:
         self.looks = 0
+        self.uses = 0
         self._venv = venv
 
     def environment(self, image_uri: str) -> EnvironmentStatus:
@@ -81,6 +88,12 @@ class CountedEnvironments:
         (self._venv / "bin" / "python").symlink_to("/usr/bin/python3.99")
         return self._venv
 
+    def used(self, environment: Path) -> None:
+        self.uses += environment == self._venv
+
+    def clean(self) -> None:
+        raise NotImplementedError
+
 
 def test_an_environment_is_looked_up_once_and_again_when_it_is_gone(tmp_path: Path) -> None:
     environments, said = CountedEnvironments(tmp_path / "venv"), list[str]()
@@ -88,7 +101,7 @@ def test_an_environment_is_looked_up_once_and_again_when_it_is_gone(tmp_path: Pa
         machine=a_machine(tmp_path), roots_dir=tmp_path / "roots", environments=environments, environment={}, say=said.append
     )
     assert images.image("mine:1") == images.image("mine:1")
-    assert environments.looks == 1
+    assert (environments.looks, environments.uses) == (1, 1)
     shutil.rmtree(tmp_path / "venv")
     images.image("mine:1")
     assert (environments.looks, said) == (2, ["making what serves mine:1"] * 2)

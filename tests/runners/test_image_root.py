@@ -15,8 +15,8 @@ import pytest
 
 from localpipe.errors import JobFailed
 from localpipe.runners._image_root import ImageConfig, parse_config, unpack, user_of
-from localpipe.runners._root_cache import KnownImage, RootCache, UnusedRoot
 from localpipe.runners._sandbox_plan import User
+from localpipe.runners.root_cache import KeptRoot, KnownImage, RootCache, is_outdated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -229,14 +229,59 @@ def test_an_archive_that_ends_too_early_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_was_not_used_for_a_day_is_told(tmp_path: Path) -> None:
+def a_root(directory: Path, *names: str, used_at: float = 0, size: int | None = None) -> KeptRoot:
+    return KeptRoot(directory=directory, names=names, used_at=used_at, bytes=size)
+
+
+def test_what_is_kept_is_told_with_its_names_size_and_last_use(tmp_path: Path) -> None:
     cache = RootCache(tmp_path)
-    cache.add(IMAGE, [an_archive()])
-    assert cache.unused() == []
-    os.utime(tmp_path / "abc", (time.time() - 90_000,) * 2)
+    cache.add(IMAGE, [an_archive(("file", {}, b"x" * 10_000), ("same", {"type": tarfile.LNKTYPE, "linkname": "file"}, b""))])
+    cache.root_of(KnownImage(name="other:2", image_id="sha256:abc", config={}))
     (tmp_path / ".making-x").mkdir()
-    os.utime(tmp_path / ".making-x", (0, 0))
-    assert cache.unused() == [UnusedRoot(tmp_path / "abc", ("mine:1",)), UnusedRoot(tmp_path / ".making-x", ())]
+    for used_at, name in ((50, ".making-x"), (100, "abc")):
+        os.utime(tmp_path / name, (used_at, used_at))
+    whole, half_made = cache.roots()
+    assert 10_000 <= (whole.bytes or 0) < 20_000
+    assert whole == a_root(tmp_path / "abc", "other:2", "mine:1", used_at=100, size=whole.bytes)
+    assert half_made == a_root(tmp_path / ".making-x", used_at=50)
+
+
+@pytest.mark.parametrize(
+    ("names_now", "unused_days", "outdated"),
+    [
+        ((), 0.9, False),
+        ((), 1.1, True),
+        (("abc",), 99, False),
+        (("def", "abc"), 99, False),
+        (("def",), 0, True),
+        (("", "def"), 0, True),
+        (("",), 0.9, False),
+        (("",), 1.1, True),
+        ((None,), 99, False),
+        (("def", None), 99, False),
+    ],
+)
+def test_a_root_is_outdated_when_its_names_stand_for_other_images(
+    names_now: tuple[str | None, ...],
+    unused_days: float,
+    outdated: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    now = 10_000_000.0
+    root = a_root(Path("/cache/abc"), "mine:1", used_at=now - unused_days * 86_400)
+    assert is_outdated(root, names_now, now=now) == outdated
+
+
+def test_a_root_that_somebody_holds_is_not_removed(tmp_path: Path) -> None:
+    cache = RootCache(tmp_path)
+    assert cache.hold(IMAGE) is None
+    cache.add(IMAGE, [an_archive()])
+    held = [cache.hold(IMAGE), cache.hold(IMAGE)]
+    for each in held:
+        assert not cache.remove(a_root(tmp_path / "abc"))
+        assert each is not None
+        os.close(each)
+    assert cache.remove(a_root(tmp_path / "abc"))
+    assert cache.root_of(IMAGE) is None
 
 
 def test_a_name_that_comes_twice_is_what_came_last(tmp_path: Path) -> None:
@@ -271,7 +316,7 @@ def test_a_removed_root_is_gone_though_another_process_removes_it_too(tmp_path: 
     cache = RootCache(tmp_path)
     cache.add(IMAGE, [an_archive()])
     for _ in range(2):
-        cache.remove(UnusedRoot(tmp_path / "abc", ()))
+        assert cache.remove(a_root(tmp_path / "abc"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -284,13 +329,13 @@ def test_what_comes_and_goes_in_the_cache_disturbs_nobody(tmp_path: Path) -> Non
         while not over.is_set():
             with cache.alone():
                 cache.add(KnownImage(name="other:1", image_id="sha256:def", config={}), [an_archive()])
-            cache.remove(UnusedRoot(tmp_path / "def", ()))
+            cache.remove(a_root(tmp_path / "def"))
 
     with ThreadPoolExecutor(1) as threads:
         coming = threads.submit(come_and_go)
         for _ in range(200):
             assert cache.find(["mine:1"]) == IMAGE
-            assert cache.unused() == []
+            assert cache.roots()
         over.set()
         coming.result()
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from localpipe.runners._made_aside import made_aside
+from localpipe.runners._made_aside import hold, made_aside, removed_if_free
 
 
 def test_what_fails_while_it_is_made_leaves_nothing(tmp_path: Path) -> None:
@@ -27,3 +29,21 @@ def test_a_place_that_cannot_be_had_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "place").touch()
     with pytest.raises(NotADirectoryError), made_aside(tmp_path / "place"):
         pass
+
+
+def test_what_is_held_is_there_until_it_is_let_go(tmp_path: Path) -> None:
+    """One thread holds a place or makes it, another removes it, again and again."""
+    place = tmp_path / "place"
+
+    def remove() -> int:
+        return sum(removed_if_free(place) for _ in range(300))
+
+    with ThreadPoolExecutor(1) as threads:
+        removing = threads.submit(remove)
+        while not removing.done():
+            with made_aside(place) as making:
+                (making / "file").touch()
+            if (held := hold(place)) is not None:
+                assert (place / "file").exists()
+                os.close(held)
+        assert removing.result() > 0

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from localpipe.core import JSON
 
 SCRIPTS = Path(__file__).parent / "model_steps"
@@ -28,7 +30,7 @@ def localpipe(folder: Path, *arguments: str) -> JSON:
     return json.loads(ended.stdout)
 
 
-def run(folder: Path, sdk: str, runner: str) -> dict[str, JSON]:
+def run(folder: Path, sdk: str, runner: str, strangers: Callable[[JSON], list[str]]) -> dict[str, JSON]:
     """Step → its row."""
     python = os.environ.get(f"LOCALPIPE_TEST_SDK_{sdk}")
     if not python:
@@ -36,6 +38,7 @@ def run(folder: Path, sdk: str, runner: str) -> dict[str, JSON]:
     shutil.copytree(SCRIPTS, folder, dirs_exist_ok=True)
     document = localpipe(folder, "run", f"pipeline_{sdk.lower()}.py", "--python", python, "--runner", runner)
     assert document["PipelineExecutionStatus"] == "Succeeded", document
+    assert strangers(document) == []
     return {row["StepName"]: row for row in document["Steps"]}
 
 
@@ -45,8 +48,10 @@ def names_in(archive: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("runner", RUNNERS)
-def test_version_2_repacks_registers_and_creates_a_model_of_two_containers(runner: str, tmp_path: Path) -> None:
-    steps = run(tmp_path, "V2", runner)
+def test_version_2_repacks_registers_and_creates_a_model_of_two_containers(
+    runner: str, tmp_path: Path, strangers: Callable[[JSON], list[str]]
+) -> None:
+    steps = run(tmp_path, "V2", runner, strangers)
     assert set(steps) == {
         "Train",
         "Register-RepackModel-0",
@@ -90,8 +95,10 @@ def has_all_that_was_registered(package: JSON) -> None:
 
 
 @pytest.mark.sandbox
-def test_version_3_gives_its_steps_the_names_that_they_are_given(tmp_path: Path) -> None:
-    steps = run(tmp_path, "V3", "process")
+def test_version_3_gives_its_steps_the_names_that_they_are_given(
+    tmp_path: Path, strangers: Callable[[JSON], list[str]]
+) -> None:
+    steps = run(tmp_path, "V3", "process", strangers)
     assert set(steps) == {"Train", "Create", "Register"}
     archive = steps["Train"]["Properties"]["ModelArtifacts"]["S3ModelArtifacts"]
     containers = steps["Create"]["Properties"].get("Containers") or [steps["Create"]["Properties"]["PrimaryContainer"]]

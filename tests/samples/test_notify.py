@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from localpipe.core import JSON
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -36,11 +38,14 @@ def rows_of(document: JSON) -> dict[str, JSON]:
 
 
 @pytest.mark.parametrize("runner", RUNNERS)
-def test_a_good_model_is_announced_by_its_name_approved_and_recorded(runner: str, tmp_path: Path) -> None:
+def test_a_good_model_is_announced_by_its_name_approved_and_recorded(
+    runner: str, tmp_path: Path, strangers: Callable[[JSON], list[str]]
+) -> None:
     folder = tmp_path / "notify"
     shutil.copytree(CHECKOUT / "sample_pipelines" / "notify", folder)
     status, document = run(folder, "pipeline.py", "V2", "--runner", runner)
     assert status == 0, json.dumps(document, indent=1)
+    assert strangers(document) == []
     rows = rows_of(document)
     name = rows["Leaves-CreateModel"]["Properties"]["ModelName"]
     execution_id = document["PipelineExecutionArn"].rpartition("/")[2]
@@ -51,16 +56,20 @@ def test_a_good_model_is_announced_by_its_name_approved_and_recorded(runner: str
     assert json.loads(rows["Record"]["Properties"]["OutputParameters"]["written"]) == news
     status, document = run(folder, "pipeline.py", "V2", "--runner", runner, "-p", "LeastAccuracy=0.999")
     assert status == 1
+    assert strangers(document) == []
     assert list(rows_of(document)) == ["Train", "IsGoodEnough", "NotGoodEnough"]
 
 
 @pytest.mark.parametrize("sdk", ["V2", "V3"])
-def test_what_an_sdk_makes_of_functions_and_callbacks_runs(sdk: str, tmp_path: Path) -> None:
+def test_what_an_sdk_makes_of_functions_and_callbacks_runs(
+    sdk: str, tmp_path: Path, strangers: Callable[[JSON], list[str]]
+) -> None:
     line = f'{sys.executable} -c \'import json,os,sys; os.execlp("localpipe", "localpipe", "callback", "succeed", '
     line += 'json.load(sys.stdin)["token"], "-o", "ok=true")\''
     (tmp_path / "localpipe.toml").write_text(f'[callback]\n"*" = {json.dumps(line)}\n')
     status, document = run(tmp_path, str(SCRIPTS / f"functions_{sdk.lower()}.py"), sdk)
     assert status == 0, json.dumps(document, indent=1)
+    assert strangers(document) == []
     outputs = {name: row["Properties"]["OutputParameters"] for name, row in rows_of(document).items()}
     assert outputs == {
         "First": {"said": "hello", "n": 5},

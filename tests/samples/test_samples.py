@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from localpipe.core import JSON
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_pipelines"
@@ -76,13 +78,16 @@ def run(folder: Path, sample: Sample, runner: str, *more: str) -> tuple[int, JSO
 @pytest.mark.docker
 @pytest.mark.sandbox
 @pytest.mark.parametrize("sample", ALL, ids=str)
-def test_both_runners_give_the_same_states_properties_and_artifacts(sample: Sample, workplace: Path) -> None:
+def test_both_runners_give_the_same_states_properties_and_artifacts(
+    sample: Sample, workplace: Path, strangers: Callable[[JSON], list[str]]
+) -> None:
     folder = workplace / sample.folder
     seen = []
     for runner in ("docker", "process"):
         status, document = run(folder, sample, runner)
         assert status == 0, json.dumps(document, indent=1)
         assert document["PipelineExecutionStatus"] == "Succeeded"
+        assert strangers(document) == []
         seen.append((comparable(document), artifacts(folder, document, runner)))
     (docker_document, docker_artifacts), (process_document, process_artifacts) = seen
     assert docker_document == process_document

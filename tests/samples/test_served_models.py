@@ -8,8 +8,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from localpipe.core import JSON
 
 SCRIPTS = Path(__file__).parent / "served_models"
 RUNNERS = [
@@ -28,12 +34,15 @@ def localpipe(folder: Path, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize("runner", RUNNERS)
-def test_the_algorithm_and_a_script_answer_a_transform_job_alike(runner: str, tmp_path: Path) -> None:
+def test_the_algorithm_and_a_script_answer_a_transform_job_alike(
+    runner: str, tmp_path: Path, strangers: Callable[[JSON], list[str]]
+) -> None:
     python = os.environ.get("LOCALPIPE_TEST_SDK_V2")
     if not python:
         pytest.skip("LOCALPIPE_TEST_SDK_V2 names no Python with that SDK")
     shutil.copytree(SCRIPTS, tmp_path, dirs_exist_ok=True)
     run = json.loads(localpipe(tmp_path, "run", "pipeline.py", "--python", python, "--runner", runner, "--json"))
+    assert strangers(run) == []
     steps = {row["StepName"]: row for row in run["Steps"]}
     answers = {}
     for name in ("AskAlgorithm", "AskScript"):

@@ -7,8 +7,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from localpipe.core import JSON
 
 RUNNERS = [pytest.param("docker", marks=pytest.mark.docker), pytest.param("process", marks=pytest.mark.sandbox)]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -34,7 +40,9 @@ def get_pipeline():
 
 @pytest.mark.parametrize("runner", RUNNERS)
 @pytest.mark.parametrize(("sdk", "package"), [("V2", "workflow"), ("V3", "mlops.workflow")])
-def test_a_functions_result_is_the_next_ones_argument(sdk: str, package: str, runner: str, tmp_path: Path) -> None:
+def test_a_functions_result_is_the_next_ones_argument(
+    sdk: str, package: str, runner: str, tmp_path: Path, strangers: Callable[[JSON], list[str]]
+) -> None:
     python = os.environ.get(f"LOCALPIPE_TEST_SDK_{sdk}")
     if not python:
         pytest.skip(f"LOCALPIPE_TEST_SDK_{sdk} names no Python with that SDK")
@@ -43,7 +51,9 @@ def test_a_functions_result_is_the_next_ones_argument(sdk: str, package: str, ru
     command = [sys.executable, "-m", "localpipe", "run", "pipeline.py", "--python", python, "--runner", runner, "--json"]
     ended = subprocess.run([*command, "--env", image], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
-    assert json.loads(ended.stdout)["PipelineExecutionStatus"] == "Succeeded"
+    document = json.loads(ended.stdout)
+    assert document["PipelineExecutionStatus"] == "Succeeded"
+    assert strangers(document) == []
 
 
 def version_of(python: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 from test_samples import RUNNERS, Sample, run, workplace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from localpipe.core import JSON
@@ -18,10 +19,13 @@ TUNING = Sample("tuning", "pipeline.py", "LOCALPIPE_TEST_SDK_V2")
 
 
 @pytest.mark.parametrize("runner", RUNNERS)
-def test_the_best_model_is_registered_and_better_than_the_worst(runner: str, workplace: Path) -> None:
+def test_the_best_model_is_registered_and_better_than_the_worst(
+    runner: str, workplace: Path, strangers: Callable[[JSON], list[str]]
+) -> None:
     folder = workplace / TUNING.folder
     status, document = run(folder, TUNING, runner, "--max-trials", "4")
     assert status == 0, document
+    assert strangers(document) == []
     steps = {row["StepName"]: row for row in document["Steps"]}
     summaries = steps["TuneRents"]["Properties"]["TrainingJobSummaries"]
     losses = [each["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] for each in summaries]

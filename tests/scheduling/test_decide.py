@@ -461,8 +461,12 @@ def test_what_comes_next_is_foreseen_once_a_job_runs() -> None:
     plan = diamond()
     assert foresee(plan, after(plan), 8) == []
     assert foresee(plan, after(plan, started("A")), 8) == []
-    assert foresee(plan, after(plan, *running("A")), 8) == prepare("B", "C")
     assert foresee(plan, after(plan, *done("A"), *running("B", "C")), 8) == prepare("D")
+
+
+def test_what_follows_on_the_next_is_foreseen_after_it() -> None:
+    plan = a_plan(step("A"), step("D", needs=["B"]), step("E", needs=["D"]), step("B", needs=["A"]), step("C", needs=["A"]))
+    assert foresee(plan, after(plan, *running("A")), 8) == prepare("B", "C", "D")
 
 
 def test_a_step_is_not_foreseen_before_the_last_of_its_needs_runs() -> None:

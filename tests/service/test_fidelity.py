@@ -12,7 +12,7 @@ from support import IMAGE, PROCESSING, ROLE, output_of, pipeline, processing
 from localpipe.core.fidelity import Circumstances, Verdict
 from localpipe.core.names import S3Uri
 from localpipe.jobs import unsupported
-from localpipe.jobs.fidelity import ONE_USER
+from localpipe.jobs.fidelity import NOT_SHIELDED, ONE_USER
 from localpipe.runners.scripted import ScriptedContainer, ScriptedRunner
 from localpipe.scheduling.events import AttemptStarted, ExecutionStarted, JobLaunched
 from localpipe.service.executions import describe_pipeline_execution, drive, start_pipeline_execution
@@ -122,6 +122,30 @@ def test_that_a_sandbox_has_one_user_is_told_of_the_very_image_too() -> None:
         "The job had one user, who owned every file and could not become another, open a raw socket or make a device. "
         "Of `/sys` it saw the processors and memory, not the network interfaces or its control group."
     )
+
+
+def a_model(*images: str, isolated: bool = False) -> JSON:
+    return {"Containers": [{"Image": image} for image in images], "EnableNetworkIsolation": isolated}
+
+
+@pytest.mark.parametrize(
+    ("model", "shields", "told"),
+    [
+        (a_model("stood-for"), False, "Another stood for it."),
+        (a_model("stood-for", "stood-for"), False, "Another stood for it."),
+        (a_model("stood-for", "the-very-one"), True, "Another stood for it."),
+        (a_model("the-very-one"), False, None),
+        (a_model("the-very-one", isolated=True), True, None),
+        (a_model("the-very-one", isolated=True), False, NOT_SHIELDED),
+        (a_model("stood-for", isolated=True), False, f"Another stood for it. {NOT_SHIELDED}"),
+        (a_model("unknown"), True, "What served unknown was not known before the run and is not on record."),
+        (None, True, "What served the model Trees is not on record: it is not registered any more."),
+    ],
+)
+def test_a_transform_s_model_is_told_by_what_served_it(model: JSON | None, shields: bool, told: str | None) -> None:  # noqa: FBT001
+    images = {"stood-for": "Another stood for it.", "the-very-one": ""}
+    run = Circumstances(images=images, model={"Trees": model}.get, shields_machine=shields)
+    assert notes("CreateTransformJobRequest", {"ModelName": "Trees"}, run).get("ModelName") == told
 
 
 def test_a_metric_whose_expression_has_no_group_is_told_to_have_no_value() -> None:

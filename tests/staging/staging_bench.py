@@ -112,7 +112,8 @@ class Bench:
 
     def stage(self, spec: JobSpec = SPEC, *, overlays: bool = False, anew: bool = True, **changes: object) -> StagedJob:
         changed = replace(spec, **changes)  # type: ignore[arg-type]  # names of members
-        return self.stager.stage(changed, KEY, {"A": "1"}, anew=anew, overlays=overlays)
+        make = self.stager.stage if anew else self.stager.describe
+        return make(changed, KEY, {"A": "1"}, overlays=overlays)
 
     def write(self, container_path: str, text: str | bytes, host: str = "algo-1") -> Path:
         """What a container would write."""
@@ -122,7 +123,7 @@ class Bench:
         return path
 
     def collect(self, spec: JobSpec, end: JobEnd, now: float = 100.0, failed_host: str = "") -> Collected:
-        staged = self.stager.stage(spec, KEY, {}, anew=False, overlays=False)
+        staged = self.stager.describe(spec, KEY, {}, overlays=False)
         with self.stager.serving(spec, staged, lambda: None) as serving:
             pass
         return self.stager.collect(spec, staged, end, serving.uploads, now=now, failed_host=failed_host)

@@ -440,7 +440,7 @@ def test_collecting_again_after_a_crash_between_puts_ends_the_same(bench: Bench,
         bench.write(f"/opt/ml/{path}", path)
     crashing = CrashingStore(bench.store, puts)
     stager = replace(bench.stager, store=crashing)  # type: ignore[arg-type]  # the rest is the inner store's
-    staged = stager.stage(spec, KEY, {}, anew=False, overlays=False)
+    staged = stager.describe(spec, KEY, {}, overlays=False)
     if puts < 7:
         with pytest.raises(Crash):
             stager.collect(spec, staged, COMPLETED, Uploads(spec, staged, bench.store), now=1.0)

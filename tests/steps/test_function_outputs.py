@@ -152,7 +152,9 @@ def test_a_reason_is_cut_at_the_services_limit() -> None:
 def test_a_function_that_ends_while_the_step_is_to_stop_leaves_it_stopped_but_at_its_limit(end: FunctionEnd) -> None:
     step = resolved("Lambda", {"FunctionArn": ARN, "OutputParameters": declared(o="String")})
     outcome = step_types()["Lambda"].outcome(step, FunctionResult(exit=FunctionExit(end=end, text="{}"), stopped=True))
-    assert isinstance(outcome, Failure if end is FunctionEnd.TIMED_OUT else Stopped)
+    failed = end is FunctionEnd.TIMED_OUT
+    assert isinstance(outcome, Failure if failed else Stopped)
+    assert (isinstance(outcome, Failure) and outcome.ends_execution) is failed
 
 
 def test_metadata_has_outputs_as_text() -> None:
