@@ -85,7 +85,7 @@ def test_the_program_is_one_for_any_shell(shell: str, begin: str) -> None:
 
 
 def test_a_sandbox_in_the_background_inherits_its_streams_alone() -> None:
-    opened = Descriptors(memory=11, info=12, status=13, seccomp=14, log=15)
+    opened = Descriptors(memory=11, info=12, status=13, seccomp=14, log=15, go=None)
     start = UtilLinux("/usr/bin/unshare").start(PLAN, opened)
     assert (start.stdin, start.stdout, start.stderr, start.kept) == (11, 12, 15, ())
     assert start.argv[-6:] == ("/bin/sh", "-c", ". /proc/self/fd/0", "sh", "train", "it's")
