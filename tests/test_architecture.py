@@ -38,8 +38,8 @@ ALLOWED = {
     },
     "server": {"core", "errors"},
     "service": {
-        "core", "definition", "scheduling", "caching", "jobs", "steps", "store", "registry", "journal", "images", "staging",
-        "runners", "functions", "engine", "server", "settings", "errors",
+        "core", "definition", "scheduling", "caching", "tuning", "jobs", "steps", "store", "registry", "journal", "images",
+        "staging", "runners", "functions", "engine", "server", "settings", "errors",
     },
     "authoring": {"core", "server", "service", "settings", "errors"},
     "api": {"authoring", "service", "settings", "scheduling", "core", "errors"},

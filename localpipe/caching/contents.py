@@ -10,7 +10,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from localpipe.caching.signature import digest_of, members_of
-from localpipe.core.names import S3Uri
+from localpipe.core.names import S3Uri, local_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -75,7 +75,7 @@ def content_values(step: ResolvedStep, signature: Signature, found: Mapping[Name
     """Member → value, without what says only where, and with contents in place of names.
 
     An S3 URI under which nothing lies stays as it is, as does a whole bucket: a step that is told of one may write there. So
-    do all that a function is called with.
+    do all that a function is called with, and a directory of this machine that is written to: its files are looked for there.
     """
     if signature.function:
         code = found[_function(step, signature)]
@@ -111,6 +111,11 @@ class _Substitution:
         inner = {key: (each, f"{path}.{key}") for key, each in value.items() if key not in _JOB_NAMES}
         found = {
             key: self._named(key, each, place) for key, (each, place) in inner.items() if place not in self.signature.places
+        }
+        found |= {
+            key: each
+            for key, (each, place) in inner.items()
+            if place in self.signature.places and isinstance(each, str) and local_path(each)
         }
         if value.get(_DATA_TYPE) in _MANIFESTS and _URI.match(str(value.get(_DATA_URI))):
             found[_DATA_URI] = self._content(NameOf.MANIFEST, value[_DATA_URI])

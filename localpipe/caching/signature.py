@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from localpipe.core.names import local_path
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from localpipe.core import JSON
     from localpipe.core.work import ResolvedStep
 
 _ARGUMENTS = "Arguments"
+_EACH = "[*]"
 
 
 class Comparison(str, Enum):
@@ -47,6 +50,12 @@ def members_of(step: ResolvedStep, members: Iterable[str]) -> dict[str, JSON]:
     return {member: value for member, value in found.items() if value is not None}
 
 
+def directories_written(step: ResolvedStep, places: Iterable[str]) -> tuple[str, ...]:
+    """The URIs at the places of a signature that show directories of this machine, each once."""
+    found = (value for place in places for value in _each_at({_ARGUMENTS: step.arguments}, place.split(".")))
+    return tuple(dict.fromkeys(value for value in found if isinstance(value, str) and local_path(value)))
+
+
 def compared(step: ResolvedStep, by: Comparison, values: Mapping[str, JSON]) -> Compared:
     """The values with their keys, for the same pipeline, step name and type (service.md sections 6 and 13, no. 15)."""
     scope = [by.value, step.execution.pipeline_arn, step.name, step.type]
@@ -56,6 +65,15 @@ def compared(step: ResolvedStep, by: Comparison, values: Mapping[str, JSON]) -> 
 def digest_of(value: JSON) -> str:
     """A digest of a JSON value, whatever the order of its members."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _each_at(value: JSON, names: Sequence[str]) -> Iterator[JSON]:
+    if not names:
+        yield value
+    elif isinstance(value, dict):
+        inner = value.get(names[0].removesuffix(_EACH))
+        for each in (inner or ()) if names[0].endswith(_EACH) else (inner,):
+            yield from _each_at(each, names[1:])
 
 
 def _follow(document: JSON, path: str) -> JSON:

@@ -50,6 +50,12 @@ class S3Uri:
         return f"s3://{self.bucket}/{self.key}" if self.key else f"s3://{self.bucket}"
 
 
+def local_path(uri: str) -> str | None:
+    """The path of this machine that a URI of the bucket LOCAL_FILES shows; None for any other text."""
+    prefix = f"s3://{LOCAL_FILES}"
+    return uri.removeprefix(prefix) if uri.startswith(f"{prefix}/") else None
+
+
 def bucket_name_problem(name: str) -> str | None:
     """Why S3 makes no new bucket of this name, None if it does. Old buckets may have other names.
 

@@ -127,7 +127,7 @@ class Runner(Protocol):
 
     @property
     def several_hosts(self) -> bool:
-        """Whether it runs jobs of several hosts."""
+        """Whether it runs jobs of several hosts. It may take a trial to say: ask where there is such a job."""
         ...
 
     @property

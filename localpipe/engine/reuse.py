@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from localpipe.caching.contents import content_values, names_behind
-from localpipe.caching.signature import Comparison, compared, members_of
+from localpipe.caching.signature import Comparison, compared, directories_written, members_of
 from localpipe.caching.verdict import CacheMode, CacheVerdict, Earlier, Judgement, Outputs, judge, why_off
 from localpipe.core.names import S3Uri
 from localpipe.engine.resolve import property_file_text
@@ -84,7 +84,7 @@ class Results:
             if judgement.verdict is CacheVerdict.HIT and not off:
                 hit = result
         keys = keys_of({check.by: check for check in checks})
-        return LookUp(checks=tuple(checks), reused=self._reused(step, hit) if hit else None, keys=keys)
+        return LookUp(checks=tuple(checks), reused=self._reused(step, signature, hit) if hit else None, keys=keys)
 
     def marked(self, end: Event, outputs: Iterable[str]) -> Event:
         """The end of an attempt; a success that is to be found again with what tells whether it still stands then."""
@@ -135,13 +135,14 @@ class Results:
             return None if first is None else ""
         return state_of((first, *objects))
 
-    def _reused(self, step: ResolvedStep, result: Result) -> StepReused:
+    def _reused(self, step: ResolvedStep, signature: Signature, result: Result) -> StepReused:
         """The step as it was in the execution of the result."""
         success = result.success
         events = [fact.event for fact in result.facts]
         begun = [event for event in events if isinstance(event, AttemptStarted | JobLaunched | ChildLaunched)]
         made = [event for event in begun if event.attempt == success.attempt]
         launches = [event for event in made if isinstance(event, JobLaunched | ChildLaunched)]
+        outputs = tuple(dict.fromkeys(uri for event in launches for uri in event.outputs))
         return StepReused(
             step.name,
             step.attempt,
@@ -151,8 +152,9 @@ class Results:
             properties=success.properties,
             property_files=self._property_files(step, success),
             branches_taken=success.branches_taken,
-            outputs=tuple(dict.fromkeys(uri for event in launches for uri in event.outputs)),
+            outputs=outputs,
             log_files=next((event.log_files for event in reversed(launches) if isinstance(event, JobLaunched)), ()),
+            unwritten=_without_outputs(directories_written(step, signature.places), outputs),
         )
 
     def _property_files(self, step: ResolvedStep, success: StepSucceeded) -> Mapping[str, str]:
@@ -194,6 +196,11 @@ def keys_of(checks: Mapping[str, CacheChecked]) -> tuple[str, ...]:
 def objects_under(output: S3Uri, store: ObjectStore) -> Iterator[ObjectInfo]:
     """The objects that lie now under an output of a job: the object itself, or those below it."""
     return (info for info in store.list(output) if output.holds(info.uri))
+
+
+def _without_outputs(directories: Iterable[str], outputs: Iterable[str]) -> tuple[str, ...]:
+    found = [S3Uri.parse(output) for output in outputs]
+    return tuple(each for each in directories if not any(S3Uri.parse(each).holds(output) for output in found))
 
 
 def _last_check(facts: Sequence[Recorded], by: Comparison) -> CacheChecked | None:

@@ -99,7 +99,8 @@ def training_request(definition: JSON, constants: Mapping[str, str] | None = Non
     request = {name: definition[name] for name in _SAME_MEMBERS if definition.get(name) is not None}
     if isinstance(flexible := definition.get(FLEXIBLE), dict):
         request["ResourceConfig"] = _first_instances(flexible)
-    return request | {"HyperParameters": {**(definition.get("StaticHyperParameters") or {}), **(constants or {})}}
+    static = definition.get("StaticHyperParameters")
+    return request | {"HyperParameters": {**(static if isinstance(static, dict) else {}), **(constants or {})}}
 
 
 def _first_instances(flexible: JSON) -> JSON:

@@ -71,7 +71,7 @@ class Launcher(Protocol):
 
     @property
     def can_wait(self) -> bool:
-        """Whether it can begin a sandbox and wait, before its mounts, until it is told to go on."""
+        """Whether it can begin a sandbox and wait, before it mounts the inputs, until it is told to go on."""
         ...
 
     @property

@@ -32,17 +32,18 @@ ROOT = "root"
 ROOT_DIR = f"{ROOT}/merged"
 """The layer of the job's `/`, and where in a sandbox's directory it is mounted, or copied to where there are no overlays."""
 
-_LAUNCH = 'umask 022; read -r line </proc/self/stat && echo "$line" >process || exit 125; '
-_WAIT = "read -r go || exit 125; exec </dev/null; "
-_MOUNT_AND_GO_ON = (
+_WAIT = "wait"
+_LAUNCH_SCRIPT = (
+    'umask 022; read -r line </proc/self/stat && echo "$line" >process || exit 125; '
     "for layer in $1; do "
+    f"if [ $layer = {_WAIT} ]; then read -r go || exit 125; exec </dev/null; continue; fi; "
     "options=userxattr,lowerdir=$layer/lower,upperdir=$layer/upper,workdir=$layer/work; "
     'mount -t overlay overlay -o "$options" "$layer/merged" || exit 125; '
     'done; shift; exec "$@"'
 )
-"""Run in the sandbox's directory; their paths are relative so that no character of a path can be mistaken for an option.
+"""Runs in the sandbox's directory; its paths are relative so that no character of a path can be mistaken for an option.
 
-To wait is to read a line from the standard input; it ends if there is nobody any more who could write one.
+Where `wait` stands among the layers it reads a line from the standard input; it ends if nobody is left to write one.
 """
 
 AND_REMOVE = 'status=$?; chmod -R u+rwX . ; rm -rf "$PWD"; exit $status'
@@ -72,11 +73,15 @@ class Bind:
 
 @dataclass(frozen=True)
 class Layer:
-    """A host directory that the job sees and may change at `target`; the changes go to `<sandbox>/<name>/upper`."""
+    """A host directory that the job sees and may change at `target`; the changes go to `<sandbox>/<name>/upper`.
+
+    `is_input`: it is one of the job's mounts, which are filled last.
+    """
 
     name: str
     lower: Path
     target: PurePosixPath
+    is_input: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +180,7 @@ def plan_sandbox(
     """
     beside = (image.layer,) if image.layer else ()
     layered = {
-        mount.container_dir: Layer(f"mount-{number}", mount.host_dir, mount.container_dir)
+        mount.container_dir: Layer(f"mount-{number}", mount.host_dir, mount.container_dir, is_input=True)
         for number, mount in enumerate(host.mounts)
         if mount.access is Access.OVERLAY
     }
@@ -258,11 +263,12 @@ def launch_line(
     """The command, run in the sandbox's directory, that becomes bubblewrap; every program on the way execs the next.
 
     Layers need a mount namespace around bubblewrap's own, since bubblewrap 0.8 cannot mount them itself.
+    `waits`: it mounts the inputs, and goes on, only when a line comes on its standard input.
     """
     around = (tools.unshare, "--user", "--map-root-user", "--mount", "--") if layers else ()
-    names = " ".join(layer.name for layer in layers)
-    script = _LAUNCH + (_WAIT if waits else "") + _MOUNT_AND_GO_ON
-    return (*around, "/bin/sh", "-c", script, "sh", names, tools.bwrap, *bwrap_arguments)
+    own, inputs = [[layer.name for layer in layers if layer.is_input is is_input] for is_input in (False, True)]
+    names = " ".join((*own, *((_WAIT,) if waits else ()), *inputs))
+    return (*around, "/bin/sh", "-c", _LAUNCH_SCRIPT, "sh", names, tools.bwrap, *bwrap_arguments)
 
 
 def options_file(options: Iterable[str]) -> bytes:

@@ -169,7 +169,7 @@ class SandboxRunner:
     def prepare(self, job: StagedJob, *, ahead: bool = False) -> Prepared:
         """Make the sandboxes' directories. Raises JobFailed, ImageMissing or RunnerUnavailable.
 
-        Ahead of its inputs a sandbox that has no others beside it is begun, too, and waits before its mounts.
+        Ahead of its inputs a sandbox that has no others beside it is begun, too, and waits before it mounts them.
         """
         remove_directory(job.attempt_dir / _SANDBOX)
         prepared = tuple(self._prepared(job, host) for host in job.hosts)

@@ -165,7 +165,8 @@ class StepReused:
 
     `source`: the ARN of that execution. `by`: `cache` (the attempt was about to do it), `selection` (of the execution's
     SelectiveExecutionConfig) or `given` (there is no source: the user gave the values that are needed). The other members
-    are those that the step had there. `given`: what of it the user gave, here or in a source before, in words.
+    are those that the step had there. `given`: what of it the user gave, here or in a source before, in words. `unwritten`:
+    directories of this machine, as URIs, that the step would have written to, and that hold nothing of the result.
     Follows: service.md sections 6 and 8.
     """
 
@@ -181,6 +182,7 @@ class StepReused:
     outputs: tuple[str, ...] = ()
     log_files: tuple[str, ...] = ()
     given: tuple[str, ...] = ()
+    unwritten: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from localpipe.core.names import S3Uri, new_bucket_note
 from localpipe.errors import DefinitionError, ImageMissing, ImagesMissing, NotSupported, Problem
 from localpipe.service.foresight import (
-    missing_inputs,
     output_buckets,
     outputs_into_mounts,
     runs_in_any_case,
     with_placeholders,
     wrong_values,
 )
+from localpipe.service.foresight_inputs import missing_inputs
 from localpipe.service.named_packages import missing_packages
 from localpipe.service.own_images import own_image
 from localpipe.service.serving_images import require_server
@@ -108,20 +108,29 @@ def _missing_parents(home: Home, jobs: Iterable[ForeseenJob]) -> Iterator[tuple[
                 yield job.node, Problem(f"{job.node.step.path}.Arguments.{members}", message, remedy)
 
 
-def check_inputs(home: Home, pipeline: Pipeline, jobs: Sequence[ForeseenJob], reused: Sequence[StepReused] = ()) -> None:
-    """Refuse a run whose inputs are not there and cannot come to be. Raises DefinitionError naming each.
+def check_inputs(
+    home: Home, pipeline: Pipeline, jobs: Sequence[ForeseenJob], reused: Sequence[StepReused] = ()
+) -> list[str]:
+    """Refuse a run whose inputs are not there and cannot come to be; note those that only a script could still write.
 
     `reused`: the steps that will not be done.
+    Raises DefinitionError naming each.
     """
-    problems = []
+    problems, notes = [], []
     done = {each.step for each in reused}
     unseen = [name for name, step in pipeline.steps.items() if home.step_types[step.type].writes_unseen and name not in done]
-    for job, channel in missing_inputs(jobs, pipeline.graph, home.store, unseen):
-        uri = with_placeholders(channel.uri)
-        message = f"step {job.node.name!r}: input {channel.name!r} has no objects under {uri}, and no step writes there."
-        problems.append(Problem(channel.path, message, _input_remedy(home, channel.uri, reused)))
+    for missing in missing_inputs(jobs, pipeline.graph, home.store, unseen):
+        channel, step, uri = missing.channel, missing.job.node.name, with_placeholders(missing.channel.uri)
+        found = f"input {channel.name!r} has no objects under {uri}"
+        remedy = _input_remedy(home, channel.uri, reused)
+        if missing.may_come:
+            unless = "no output goes there: the step fails unless a script of a step before writes there by itself."
+            notes.append(f"Step {step!r}: {found}, and {unless} {remedy}")
+        else:
+            problems.append(Problem(channel.path, f"step {step!r}: {found}, and no step writes there.", remedy))
     if problems:
         raise DefinitionError(problems)
+    return notes
 
 
 def _input_remedy(home: Home, uri: S3Uri, reused: Iterable[StepReused]) -> str:
@@ -147,18 +156,17 @@ def check_pipes(jobs: Iterable[ForeseenJob]) -> None:
 
 
 def check_hosts(runner: Runner, jobs: Sequence[ForeseenJob]) -> None:
-    """Refuse jobs of more hosts than the runner has for one. Raises NotSupported, naming the step."""
+    """Refuse jobs that need a network of their own where the runner makes none. Raises NotSupported, naming the step."""
     for job in jobs:
-        if job.spec is None or runner.several_hosts:
+        if job.spec is None or not (job.spec.port or len(job.spec.hosts) > 1) or runner.several_hosts:
             continue
         if job.spec.port:
             feature = f"Step {job.node.name!r}: a model's container, which needs a network of its own,"
             raise NotSupported(f"{feature} on the {runner.name} runner", "Use --runner docker.")
-        if len(job.spec.hosts) > 1:
-            raise NotSupported(
-                f"Step {job.node.name!r}: a job of {len(job.spec.hosts)} hosts on the {runner.name} runner",
-                "Use --runner docker, or set InstanceCount to 1.",
-            )
+        raise NotSupported(
+            f"Step {job.node.name!r}: a job of {len(job.spec.hosts)} hosts on the {runner.name} runner",
+            "Use --runner docker, or set InstanceCount to 1.",
+        )
 
 
 def check_images(home: Home, runner: Runner, jobs: Sequence[ForeseenJob]) -> list[ImageStatus]:

@@ -2,12 +2,11 @@
 
 Every property of a step that has not run yet is taken as an S3 URI in a bucket that no store has. Of a job whose arguments
 cannot be made sense of that way nothing is known; it is judged when it starts.
-Pure, but that `missing_inputs` looks into the store.
+Pure.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -32,9 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from localpipe.core import JSON
-    from localpipe.core.jobspec import Channel, JobSpec, OutputSpec
+    from localpipe.core.jobspec import JobSpec, OutputSpec
     from localpipe.core.names import ExecutionName
-    from localpipe.core.ports import ObjectStore
     from localpipe.core.transform import TransformSpec
     from localpipe.core.work import Work
     from localpipe.definition.expressions import StepValues
@@ -48,7 +46,6 @@ NOT_STARTED_ID = "notstartedid"
 """Stands for the id of an execution that has not begun."""
 
 _AT = 0.0
-_S3_URI = re.compile(r"s3://[^/\s\"',\\]+(?:/[^\s\"',\\]*)?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,30 +148,6 @@ def _jobs_of(node: Node, work: Work) -> Iterator[ForeseenJob]:
 def with_placeholders(uri: S3Uri) -> str:
     """A URI of a job that is foreseen, with placeholders for what no one knows before the execution begins."""
     return str(uri).replace(NOT_STARTED_ID, "<PipelineExecutionId>").replace(iso_time(_AT), "<time>")
-
-
-def missing_inputs(
-    jobs: Sequence[ForeseenJob], graph: PipelineGraph, store: ObjectStore, unseen: Collection[str] = ()
-) -> Iterator[tuple[ForeseenJob, Channel]]:
-    """Yield each channel whose objects are not there and that no step before could write.
-
-    Only steps that run in any case count; behind a condition, the step fails when it starts. `jobs`: all that `foresee`
-    gave; one of which nothing is known may write anywhere, as may the steps `unseen`.
-    """
-    by_step: dict[str, list[ForeseenJob]] = {}
-    for job in jobs:
-        by_step.setdefault(job.node.name, []).append(job)
-    buckets = frozenset(store.buckets())
-    for job in jobs:
-        if job.node.guards:
-            continue
-        for channel in job.spec.channels if job.spec else ():
-            if is_unknown(str(channel.uri)) or _exists(store, channel.uri):
-                continue
-            before = list(steps_before(job.node, graph))
-            written_unseen = any(node.name in unseen for node in before)
-            if not (written_unseen or _may_be_written(channel.uri, before, by_step, buckets)):
-                yield job, channel
 
 
 def wrong_values(
@@ -322,47 +295,3 @@ def steps_before(node: Node, graph: PipelineGraph) -> Iterator[Node]:
         found |= new
         waiting += [graph.nodes[name] for name in new]
     return (graph.nodes[name] for name in found)
-
-
-def _exists(store: ObjectStore, uri: S3Uri) -> bool:
-    return next(iter(store.list(uri)), None) is not None
-
-
-def _may_be_written(
-    uri: S3Uri, before: Iterable[Node], jobs: Mapping[str, Sequence[ForeseenJob]], buckets: frozenset[str]
-) -> bool:
-    """Whether a step before has an output that overlaps, or may write there by itself.
-
-    It may if it is told of the place, and, where the bucket is not among `buckets` yet, if it can reach S3 at all: a script
-    may name a bucket that nobody handed to it.
-    """
-    for node in before:
-        if any(job.spec is None or _may_write(job.spec, uri, buckets) for job in jobs.get(node.name, ())):
-            return True
-    return False
-
-
-def _may_write(spec: JobSpec, uri: S3Uri, buckets: frozenset[str]) -> bool:
-    if uri.bucket not in buckets and not spec.network_isolated:
-        return True
-    outputs = any(is_unknown(str(output.uri)) or _overlap(output.uri, uri) for output in spec.outputs)
-    return outputs or any(_tells_of(uri, text) for text in _handed_to(spec))
-
-
-def _handed_to(spec: JobSpec) -> Iterator[str]:
-    """The texts that the author hands to a job."""
-    yield from spec.entrypoint or ()
-    yield from spec.arguments or ()
-    yield from spec.environment.values()
-    yield from (file.text for host in spec.hosts for file in host.files)
-
-
-def _tells_of(uri: S3Uri, text: str) -> bool:
-    """Whether a text names the bucket alone, or an S3 URI above or below this one."""
-    named = [S3Uri.parse(found) for found in _S3_URI.findall(text)]
-    alone = rf"(?<![\w.-]){re.escape(uri.bucket)}(?![\w.-])"
-    return any(_overlap(other, uri) for other in named) or re.search(alone, _S3_URI.sub("", text)) is not None
-
-
-def _overlap(one: S3Uri, other: S3Uri) -> bool:
-    return one.bucket == other.bucket and (one.key.startswith(other.key) or other.key.startswith(one.key))

@@ -118,7 +118,7 @@ def _read(definition: str | Mapping[str, JSON]) -> JSON:
 
 
 def _note(use: LocalUse) -> str:
-    return f"{use.text!r} is {'written' if use.written else 'read'} as {local_uri(use.path)}."
+    return f"{use.text!r} {'goes to' if use.written else 'is read as'} {local_uri(use.path)}."
 
 
 def _showing(home: Home, uses: Sequence[LocalUse], earlier: Iterable[Path]) -> Home:

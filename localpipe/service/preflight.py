@@ -97,7 +97,7 @@ def preflight(
     pipeline = chosen.pipeline
     jobs = foreseen_jobs(home, pipeline, parameters, chosen.known)
     fails_if_reached = check_values(home, pipeline, parameters, jobs, chosen.known)
-    check_inputs(home, pipeline, jobs, chosen.reused)
+    awaited_inputs = check_inputs(home, pipeline, jobs, chosen.reused)
     check_pipes(jobs)
     done_here = {name: step for name, step in pipeline.steps.items() if name not in chosen.known}
     functions = find_functions(home, done_here.values(), captured or {})
@@ -118,6 +118,7 @@ def preflight(
             *chosen.notes,
             *fault_notes(faults, jobs, whole.steps, home.step_types, runs=done_here),
             *fails_if_reached,
+            *awaited_inputs,
             *doubtful,
             *new_bucket_notes(home, jobs),
             *image_notes,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from localpipe.core.names import local_path
 from localpipe.core.times import iso_time
 from localpipe.scheduling.history import BUSY, StepExecution, StepStatus
 from localpipe.service.own_jobs import job_rows, summary
@@ -109,7 +110,19 @@ def reuse_words(reused: StepReused) -> str:
     if not reused.source:
         return f"not selected: {'its values are given' if reused.properties or reused.property_files else 'taken as done'}"
     given = f", with {', '.join(reused.given)} given by hand" if reused.given else ""
-    return f"{_REUSE_WORDS[reused.by]} of execution {reused.source.rpartition('/')[2]}{given}"
+    return f"{_REUSE_WORDS[reused.by]} of execution {reused.source.rpartition('/')[2]}{given}{_elsewhere(reused)}"
+
+
+def _elsewhere(reused: StepReused) -> str:
+    """What people would look for in vain, and where it is."""
+    if not reused.unwritten:
+        return ""
+    lies = f"; it lies in {_places(reused.outputs)}" if reused.outputs else ""
+    return f"{lies}; nothing was written to {_places(reused.unwritten)}"
+
+
+def _places(uris: Iterable[str]) -> str:
+    return ", ".join(local_path(uri) or uri for uri in uris)
 
 
 def shown_status(execution: StepExecution) -> str:

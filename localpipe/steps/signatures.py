@@ -27,8 +27,16 @@ TRAINING_SIGNATURE = Signature(
         "Arguments.HyperParameters",
         "Arguments.InputDataConfig",
     ),
-    also=("Arguments.ResourceConfig.InstanceCount", "Arguments.ResourceConfig.InstanceGroups"),
-    places=("Arguments.DebugHookConfig.S3OutputPath", "Arguments.DebugRuleConfigurations[*].S3OutputPath"),
+    also=(
+        "Arguments.OutputDataConfig.S3OutputPath",
+        "Arguments.ResourceConfig.InstanceCount",
+        "Arguments.ResourceConfig.InstanceGroups",
+    ),
+    places=(
+        "Arguments.DebugHookConfig.S3OutputPath",
+        "Arguments.DebugRuleConfigurations[*].S3OutputPath",
+        "Arguments.OutputDataConfig.S3OutputPath",
+    ),
     kept=("Arguments.CheckpointConfig.S3Uri",),
 )
 
@@ -46,11 +54,12 @@ TUNING_SIGNATURE = Signature(
         f"{_ONE}.CheckpointConfig",
         f"{_ONE}.Environment",
         f"{_ONE}.HyperParameterTuningResourceConfig.InstanceCount",
+        f"{_ONE}.OutputDataConfig.S3OutputPath",
         f"{_ONE}.ResourceConfig.InstanceCount",
         "Arguments.WarmStartConfig",
         "Arguments.Autotune",
     ),
-    places=(f"{_EACH}.OutputDataConfig.S3OutputPath",),
+    places=(f"{_ONE}.OutputDataConfig.S3OutputPath", f"{_EACH}.OutputDataConfig.S3OutputPath"),
     kept=(f"{_ONE}.CheckpointConfig.S3Uri", f"{_EACH}.CheckpointConfig.S3Uri"),
     settings=("max_trials",),
 )

@@ -75,7 +75,7 @@ def test_what_may_be_changed_but_must_not_change_is_a_layer() -> None:
     assert plan.layers == (
         Layer("root", BELOW, PurePosixPath("/")),
         Layer("venv", VENV, PurePosixPath(VENV)),
-        Layer("mount-1", Path("/a/in"), PurePosixPath("/opt/ml/in")),
+        Layer("mount-1", Path("/a/in"), PurePosixPath("/opt/ml/in"), is_input=True),
     )
     assert plan.binds[1] == Bind(DIRECTORY / "venv" / "merged", PurePosixPath(VENV), writable=True)
     assert plan.binds[3] == Bind(DIRECTORY / "mount-1" / "merged", PurePosixPath("/opt/ml/in"), writable=True)
@@ -133,6 +133,12 @@ def test_only_layers_need_a_mount_namespace_around() -> None:
         *("/usr/bin/unshare", "--user", "--map-root-user", "--mount", "--"),
     )
     assert launch_line(TOOLS, (layer,), ("--", "true"))[-5:] == ("sh", "venv", "/usr/bin/bwrap", "--", "true")
+
+
+def test_a_launcher_that_waits_does_so_before_it_mounts_the_inputs() -> None:
+    plan = a_plan(a_job(a_mount("/a/in", "/opt/ml/in", Access.OVERLAY)), overlays=True)
+    names = [launch_line(TOOLS, plan.layers, ("--", "true"), waits=waits)[-4] for waits in (False, True)]
+    assert names == ["root venv mount-0", "root venv wait mount-0"]
 
 
 def test_options_are_separated_by_zero_bytes() -> None:
