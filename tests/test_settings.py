@@ -100,13 +100,15 @@ def test_tables(tmp_path: Path) -> None:
 def test_functions_and_queue_commands(tmp_path: Path) -> None:
     write(
         tmp_path,
-        '[lambda]\nnotify = "handlers/notify.py:tell"\n"arn:x" = { handler = "news:tell", timeout = 9 }\n'
+        '[lambda]\nnotify = "handlers/notify.py:tell"\n"my-*" = { handler = "news:tell", timeout = 9 }\n'
+        'own = "~/own.py:tell"\n'
         '[callback]\n"https://sqs.*/approvals" = "python3 approve.py"\n',
     )
     settings = load_settings({}, {}, tmp_path)
     assert settings.functions == {
         "notify": Function(handler="notify.tell", directory=tmp_path / "handlers", file=tmp_path / "handlers" / "notify.py"),
-        "arn:x": Function(handler="news.tell", directory=tmp_path, timeout_seconds=9),
+        "my-*": Function(handler="news.tell", directory=tmp_path, timeout_seconds=9),
+        "own": Function(handler="own.tell", directory=Path.home(), file=Path.home() / "own.py"),
     }
     assert settings.queue_commands == {
         "https://sqs.*/approvals": QueueCommand(line="python3 approve.py", directory=tmp_path)
@@ -245,6 +247,13 @@ def test_what_an_execution_keeps_comes_back(tmp_path: Path) -> None:
             'Unknown key of [instances] "ml.m5.large" in FILE: memory. Did you mean memory_gib?',
         ),
         ("lambda = 1", "lambda in FILE must be a table: [lambda]."),
+        (
+            '[lambda]\n"arn:x" = "n.py:h"',
+            (
+                '[lambda] "arn:x" in FILE names no function: write its name, its ARN '
+                '(arn:aws:lambda:REGION:ACCOUNT:function:NAME), or a pattern of them, such as "my-*".'
+            ),
+        ),
         (
             '[lambda]\nnotify = "notify.py"',
             '[lambda] "notify" in FILE: it must be "handlers/notify.py:handler" or "package.module:handler".',

@@ -75,7 +75,7 @@ def content_values(step: ResolvedStep, signature: Signature, found: Mapping[Name
     """Member → value, without what says only where, and with contents in place of names.
 
     An S3 URI under which nothing lies stays as it is, as does a whole bucket: a step that is told of one may write there. So
-    do all that a function is called with, and a directory of this machine that is written to: its files are looked for there.
+    do all that a function is called with, and a directory of this machine that is written to: people look for files there.
     """
     if signature.function:
         code = found[_function(step, signature)]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from localpipe.core import JSON
+    from localpipe.core.signature import Signature
     from localpipe.core.work import ResolvedStep
 
 _ARGUMENTS = "Arguments"
@@ -50,8 +51,9 @@ def members_of(step: ResolvedStep, members: Iterable[str]) -> dict[str, JSON]:
     return {member: value for member, value in found.items() if value is not None}
 
 
-def directories_written(step: ResolvedStep, places: Iterable[str]) -> tuple[str, ...]:
-    """The URIs at the places of a signature that show directories of this machine, each once."""
+def directories_written(step: ResolvedStep, signature: Signature) -> tuple[str, ...]:
+    """The directories of this machine, as URIs, that a step writes to and that the service does not compare."""
+    places = [place for place in signature.places if not place.startswith(signature.members)]
     found = (value for place in places for value in _each_at({_ARGUMENTS: step.arguments}, place.split(".")))
     return tuple(dict.fromkeys(value for value in found if isinstance(value, str) and local_path(value)))
 

@@ -36,9 +36,9 @@ _MIB = 1 << 20
 def gc(days: float, keep: int, *, dry_run: bool, kept: bool, home: str | None) -> None:
     """Remove working directories, logs and facts of executions that ended, and containers that crashed runs left.
 
-    Of unpacked images, those go whose name stands for another image by now, because it was built anew, and those that nobody
-    used for a day and that the Docker engine, or the archive, has no more; never one that a job stands on. Of environments,
-    those go that nobody used for thirty days and in whose place another serves.
+    An unpacked image is removed when its name stands for another image, because it was built anew, or when nobody used it
+    for a day and the Docker engine, or the archive, no longer has it; never one that a job stands on. An environment is
+    removed when it was replaced and unused for thirty days.
     Objects in the local S3 stay, and so do registered models with what `models show` tells of the steps they came from.
     """
     if kept:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from localpipe.cli.attempts import print_attempts
+from localpipe.cli.attempts import print_attempts, print_jobs
 from localpipe.cli.common import command_line, existing_home, home_option, json_option, print_json, say, table
 from localpipe.cli.fidelity import print_fidelity
 from localpipe.cli.finding import find_execution
@@ -19,12 +19,11 @@ from localpipe.service.artifacts import artifacts_of
 from localpipe.service.executions import list_pipeline_executions, refreshed
 from localpipe.service.fidelity import fidelity, fidelity_rows
 from localpipe.service.host_logs import print_new
-from localpipe.service.own_jobs import job_remark, own_job
+from localpipe.service.own_jobs import own_job
 from localpipe.service.views import all_steps, remark, reuse_words, shown_status, started_steps
 
 if TYPE_CHECKING:
     from localpipe.core import JSON
-    from localpipe.scheduling.children import ChildExecution
     from localpipe.scheduling.history import StepExecution
     from localpipe.service.executions import PipelineExecution
 
@@ -71,7 +70,7 @@ def _logs_now(step: StepExecution | None, job: int | None) -> tuple[tuple[str, .
 def show(execution: str, *, step: str | None, with_fidelity: bool, as_json: bool, home: str | None) -> None:
     """Show an execution: its steps, how each ended and why. EXEC is an ARN, an id or `last`.
 
-    With STEP: all attempts of a step, and why no other followed.
+    With STEP: all attempts of a step, why no other followed, and the jobs of its own.
     """
     found = find_execution(home, execution)
     if step:
@@ -173,14 +172,7 @@ def _print_execution(execution: PipelineExecution) -> None:
     rows = [_step_row(step) for step in all_steps(state, execution.pipeline.steps)]
     table(rows, ("STEP", "STATUS", "ATTEMPT", "STARTED", "TOOK", ""), expendable=("STARTED", "ATTEMPT"))
     for step in started_steps(state):
-        if step.last and step.last.children:
-            click.echo(f"\nJobs of {step.step}")
-            table([_job_row(job) for job in step.last.own_jobs], ("JOB", "STATUS", "TOOK", "NAME", ""), expendable=("NAME",))
-
-
-def _job_row(job: ChildExecution) -> tuple[str, ...]:
-    took = f"{job.ended_at - job.started_at:.1f} s" if job.ended_at is not None else ""
-    return (f"{job.child:03}", job.status.value, took, job.job_name, job_remark(job))
+        print_jobs(step)
 
 
 def _step_row(step: StepExecution) -> tuple[str, ...]:

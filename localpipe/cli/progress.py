@@ -12,6 +12,7 @@ from localpipe.scheduling.events import (
     AttemptFailed,
     AttemptStarted,
     AttemptStopped,
+    ChildAwaitedRoom,
     ChildEnded,
     ChildStarted,
     ExecutionFinished,
@@ -66,7 +67,7 @@ class PlainProgress:
         """Print the fact, if it is one that a person waits for."""
         self._state = after(self._state, fact)
         step = self._state.steps.get(getattr(fact.event, "step", ""))
-        if isinstance(fact.event, ChildStarted | ChildEnded):
+        if isinstance(fact.event, ChildStarted | ChildAwaitedRoom | ChildEnded):
             line = _job_line(fact.event, step.last.children[fact.event.child]) if step and step.last else ""
         elif isinstance(fact.event, RetryScheduled):
             line = _retry_line(fact.event, fact.event.at - fact.at, self._policies.get(fact.event.step, 0))
@@ -76,8 +77,10 @@ class PlainProgress:
             say(f"{time.strftime('%H:%M:%S', time.localtime(fact.at))}  {line}")
 
 
-def _job_line(event: ChildStarted | ChildEnded, job: ChildExecution) -> str:
-    """The start or the end of one of a step's own jobs."""
+def _job_line(event: ChildStarted | ChildAwaitedRoom | ChildEnded, job: ChildExecution) -> str:
+    """That one of a step's own jobs starts, waits for room or has ended."""
+    if job.awaits:
+        return f"{event.step}: job {event.child} {job.awaits}"
     told = job.status.value if job.status.ended else "Starting"
     return f"{event.step}: job {event.child} {told}  {job_remark(job)}".rstrip()
 

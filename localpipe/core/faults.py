@@ -40,7 +40,8 @@ WHILE_IT_RUNS = frozenset({FaultKind.SPOT_INTERRUPTION, FaultKind.TIME_LIMIT})
 
 _OLDER_SPELLINGS = {"SageMaker.JOB_CAPACITY_ERROR": FaultKind.CAPACITY_ERROR}
 _SOON_SECONDS = 1.0
-_FORM = re.compile(r"(?P<step>[^=]+)=(?P<kind>[^*@]+)(?:\*(?P<times>[0-9]{1,4}))?(?:@(?P<after>[0-9]+(?:\.[0-9]+)?))?")
+_MOST_TIMES = 9999
+_FORM = re.compile(r"(?P<step>[^=]+)=(?P<kind>[^*@]+)(?:\*(?P<times>[0-9]+))?(?:@(?P<after>[0-9]+(?:\.[0-9]+)?))?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +82,8 @@ def parse_fault(text: str) -> Fault:
     kind, times, after = _kind(match["kind"]), match["times"], match["after"]
     if times is not None and int(times) == 0:
         raise UsageError(f"Fault {text!r} never happens: the number of times is at least 1.")
+    if times is not None and int(times) > _MOST_TIMES:
+        raise UsageError(f"Fault {text!r}: the number of times is at most {_MOST_TIMES}.")
     if after is not None and kind not in WHILE_IT_RUNS:
         raise UsageError(f"Fault {text!r}: {kind.value} comes before the containers run, so it takes no seconds.")
     return Fault(

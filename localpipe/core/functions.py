@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from localpipe.core import JSON
 
@@ -20,6 +20,13 @@ LONGEST_TIMEOUT_SECONDS = 600
 DEFAULT_MEMORY_MB = 128
 FUNCTION_NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
 """The name of a function. Follows: AWS Lambda API Reference, CreateFunction."""
+
+FUNCTION_ARN = "arn:aws:lambda:REGION:ACCOUNT:function:NAME"
+_REFERENCE = re.compile(
+    r"(?:(?:(?:arn:aws[a-zA-Z-]*:lambda:[a-z0-9-]+:)?(?P<account>[0-9]{12}:))?(?P<kind>function:))?"
+    rf"(?!arn:)(?P<name>{FUNCTION_NAME.pattern})(?::(?:\$LATEST|[a-zA-Z0-9-_]+))?"
+)
+"""A function's name, ARN or partial ARN. Follows: AWS Lambda API Reference, Invoke, FunctionName."""
 
 _SETTINGS = ("handler", "timeout", "environment")
 
@@ -109,22 +116,34 @@ class FunctionExit:
     text: str = ""
 
 
-def function_name(name_or_arn: str) -> str:
-    """The name of a function that is named by itself or by an ARN, with or without a version or alias."""
-    parts = name_or_arn.split(":")
-    return parts[6] if name_or_arn.startswith("arn:") and len(parts) > 6 else parts[0]  # noqa: PLR2004 - arn:aws:lambda:R:A:function:NAME
+def names_function(text: str) -> bool:
+    """Whether a text can name a function: its name, its ARN or a part of that, with or without a version or alias."""
+    return bool(_REFERENCE.fullmatch(text))
 
 
-def unqualified(name_or_arn: str) -> str:
-    """The name or ARN without a version or alias."""
-    return ":".join(name_or_arn.split(":")[: 7 if name_or_arn.startswith("arn:") else 1])
+def function_name(reference: str) -> str:
+    """The name of a function that is named by itself, its ARN or a part of that, with or without a version or alias."""
+    found = _REFERENCE.fullmatch(reference)
+    return found["name"] if found else reference
 
 
-def function_from_settings(value: JSON, directory: Path) -> Function:
+def names_from_nearest(reference: str) -> tuple[str, ...]:
+    """All that a function is named by if it is named by this: with its version or alias, then without, of each the longest
+    first, the last one its plain name.
+    """
+    found = _REFERENCE.fullmatch(reference)
+    if found is None:
+        return (reference,)
+    starts = sorted({0, *(found.start(part) for part in ("account", "kind", "name") if found[part])})
+    names = (reference[start:end] for end in (None, found.end("name")) for start in starts)
+    return tuple(dict.fromkeys(names))
+
+
+def function_from_settings(value: JSON, beside: Callable[[str], Path]) -> Function:
     """What an entry of `[lambda]` names: `"handlers/notify.py:handler"` or `"package.module:handler"`, alone or in a table.
 
-    `directory`: where paths and modules are found; a module in a folder of it is `"folder/package.module:handler"`.
-    Raises ValueError, with the reason.
+    `beside`: the place of a path or a module that is written there; a module in a folder is
+    `"folder/package.module:handler"`. Raises ValueError, with the reason.
     """
     table = value if isinstance(value, dict) else {"handler": value}
     for key in table:
@@ -136,7 +155,7 @@ def function_from_settings(value: JSON, directory: Path) -> Function:
         raise ValueError(f"timeout = {timeout!r} must be a number of seconds up to {LONGEST_TIMEOUT_SECONDS}")
     if not isinstance(environment, dict) or not all(isinstance(text, str) for text in environment.values()):
         raise ValueError("environment must be a table of texts")
-    path = directory / place
+    path = beside(place)
     is_file = place.endswith(".py")
     return Function(
         handler=f"{path.stem if is_file else path.name}.{function}",

@@ -313,7 +313,8 @@ class JobResult:
     """What happened to a job. Times are epoch seconds; `started_at` None: it never started.
 
     `failure`: text of the failure file, None if there is none. `exit_message`: first kilobyte of the message file, None if
-    there is none or, `message_undecodable`, if it is not UTF-8. `property_files`: name → text of each declared file that
+    there is none or, `message_undecodable`, if it is not UTF-8. `unread_metrics`: name → text of each metric whose log
+    told no finite number at the end. `property_files`: name → text of each declared file that
     exists. `detail`: why a job was REFUSED, or what is known of why it failed. `exception_type`: the RetryPolicies
     name that a REFUSED job counts as, or None. `restarts`: when it was started again, oldest first.
     `failed_host`: name of the host that failed first, empty unless one did.
@@ -329,6 +330,7 @@ class JobResult:
     exit_message: str | None = None
     message_undecodable: bool = False
     metrics: tuple[MetricDatum, ...] = ()
+    unread_metrics: Mapping[str, str] = field(default_factory=dict)
     property_files: Mapping[str, str] = field(default_factory=dict)
     detail: str = ""
     exception_type: str | None = None

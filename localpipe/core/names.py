@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, replace
 
 _S3_URI = re.compile(r"s3://(?P<bucket>[^/]+)(?:/(?P<key>.*))?", re.DOTALL)
+_MISSPELT = re.compile(r"(?:s3:/*|arn:aws[a-z-]*:s3:::)(?P<rest>[^/].*)", re.DOTALL | re.IGNORECASE)
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _IP_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 _RESERVED_BEGINNINGS = ("xn--", "sthree-", "amzn-s3-demo-")
@@ -34,7 +35,8 @@ class S3Uri:
         """Return the URI. Raises ValueError, naming the text, if it is no `s3://bucket[/key]`."""
         match = _S3_URI.fullmatch(text)
         if not match:
-            raise ValueError(f"{text!r} is not an S3 URI (s3://bucket/key)")
+            meant = meant_uri(text)
+            raise ValueError(f"{text!r} is not an S3 URI (s3://bucket/key){f': write {meant}' if meant else ''}")
         return cls(match["bucket"], match["key"] or "")
 
     def child(self, *parts: str) -> S3Uri:
@@ -48,6 +50,12 @@ class S3Uri:
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.key}" if self.key else f"s3://{self.bucket}"
+
+
+def meant_uri(text: str) -> str | None:
+    """The S3 URI that is meant by one with a wrong scheme (`S3://`, `s3:/`) or by an ARN; None for any other text."""
+    match = _MISSPELT.fullmatch(text)
+    return f"s3://{match['rest']}" if match and not text.startswith("s3://") else None
 
 
 def local_path(uri: str) -> str | None:

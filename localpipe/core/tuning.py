@@ -174,7 +174,8 @@ class Trial:
 
     `reported`: the values of its objective so far, one an epoch, where somebody wants to know them while it runs. `halted`:
     the tuning job has told it to stop. `objective`: the last value, None while it runs and where there is none.
-    `description`: DescribeTrainingJob once it has ended. `tuning_job`: whose trial it was.
+    `description`: DescribeTrainingJob once it has ended. `unread`: what its log told in place of a finite objective.
+    `tuning_job`: whose trial it was.
     """
 
     number: int
@@ -186,6 +187,7 @@ class Trial:
     halted: bool = False
     objective: float | None = None
     description: JSON = None
+    unread: str = ""
 
     def loss(self, objective: Objective) -> float | None:
         """How it did, the smaller the better; None: nothing to be counted, since it runs, failed or gave no objective.

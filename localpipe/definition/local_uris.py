@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from localpipe.core.names import LOCAL_FILES, S3Uri
+from localpipe.core.names import LOCAL_FILES, S3Uri, meant_uri
 from localpipe.definition.expressions import GET, JOIN, JSON_GET, ParameterReference, is_expression, parse_reference
 from localpipe.definition.wording import element, member
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from localpipe.core import JSON
     from localpipe.definition.property_paths import ServiceModel
 
-_FILE = re.compile(r"file:(?://(?:localhost(?=/))?)?")
+_FILE = re.compile(r"file:(?://(?:localhost(?=/))?)?", re.IGNORECASE)
 """Before a path, as RFC 8089 has it; after two slashes a name is no host but begins a relative path."""
 _SHOWN = f"s3://{LOCAL_FILES}/"
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
@@ -61,11 +61,13 @@ class WithLocalUris:
 def is_local(text: str, *, whole: bool = True) -> bool:
     """Whether a text that stands for an S3 URI is a path instead: `file://...`, or without any scheme and not empty.
 
+    A misspelt S3 URI (`s3:/bucket`) or an S3 ARN is none.
+
     So is a URI that shows a local path already, as an execution tells it.
     The beginning of one (not `whole`) may be less than a scheme, such as the `s3:/` that SDKs join with a bucket.
     """
     if whole:
-        return says_file(text) or text.startswith(_SHOWN) or bool(text and not _SCHEME.match(text))
+        return says_file(text) or text.startswith(_SHOWN) or bool(text and not (_SCHEME.match(text) or meant_uri(text)))
     return says_file(text) or text.startswith((_SHOWN, *_BEGINNINGS))
 
 

@@ -51,10 +51,11 @@ class WorkAhead:
         self._made: dict[AttemptKey, Future[MadeAhead | None]] = {}
 
     def begin(self, attempt: Attempt, submit: Callable[..., Future[MadeAhead | None]]) -> None:
-        """Have an attempt's containers made by a thread of `submit`; once, however often it is asked."""
+        """Have an attempt's containers made by a thread of `submit`; again only where there was too little to make them."""
         with self._lock:
             self.has_begun = True
-            if attempt.key not in self._made:
+            making = self._made.get(attempt.key)
+            if making is None or (making.done() and making.result() is None):
                 self._made[attempt.key] = submit(self._make, attempt)
 
     def take(self, job: StagedJob) -> Prepared | None:
@@ -67,16 +68,16 @@ class WorkAhead:
         made = making.result() if making else None
         if made is None or made.job == job:
             return made.prepared if made else None
-        made.prepared.remove()
+        _take_back(made)
         return None
 
     def take_back(self) -> None:
-        """Remove all that was not taken. Raises what removing raises."""
+        """Remove all that was not taken; what cannot be removed is left to a sweep."""
         with self._lock:
             makings, self._made = list(self._made.values()), {}
         for making in makings:
             if made := making.result():
-                made.prepared.remove()
+                _take_back(made)
 
     def _make(self, attempt: Attempt) -> MadeAhead | None:
         """None where too little is known, or where there is trouble: it will be told when the step starts."""
@@ -93,12 +94,21 @@ class WorkAhead:
             return None
 
 
+def _take_back(made: MadeAhead) -> None:
+    try:
+        made.prepared.remove()
+    except (LocalpipeError, OSError) as error:
+        _log.warning("%s: what was made ahead is left behind: %s", made.job.key, error)
+
+
 def _foreseen(attempt: Attempt, world: World) -> JobSpec | None:
     """The step's job as far as it is known; None if it runs none. Raises what resolving raises."""
-    step = attempt.step
+    step, step_type = attempt.step, world.step_types[attempt.step.type]
+    if not step_type.runs_jobs:  # what is sent or called may be said in its fields, which are not known yet
+        return None
     arguments = with_unknowns(step.arguments, known=attempt.values)
     foreseen = replace(attempt, step=replace(step, arguments=arguments, fields={}))
-    work = world.step_types[step.type].work(resolve(foreseen, world))
+    work = step_type.work(resolve(foreseen, world))
     return work.spec if isinstance(work, RunJob) else None
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from localpipe.core.ports import Clock
 
 _LOOK_SECONDS = 2.0
-"""What a job that is found beyond its time has at least, so that an end that it came to by itself is seen."""
+"""A job that is found when its time is up still gets this long, so that we see an end it came to by itself."""
 
 
 @dataclass(frozen=True)

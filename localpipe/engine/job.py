@@ -6,7 +6,7 @@ import logging
 import signal
 import threading
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from localpipe.core.jobspec import JobEnd, JobExit, JobResult, Restart
 from localpipe.engine.allowance import Allowance
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from localpipe.staging import Serving, Stager
 
 _log = logging.getLogger(__name__)
-Expected = TypeVar("Expected", bound="Prepared | None")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,7 +228,8 @@ class JobRun:
     def _make_ready(self, staged: StagedJob) -> None:
         """Make what the job finds in its directories, and those too unless a container made ahead has them mounted."""
         context, overlays = self._context, self._context.runner.overlays
-        made_ahead = self._expect(context.made_ahead(staged))
+        if made_ahead := context.made_ahead(staged):
+            self._note(made_ahead)
         with context.at_disk:
             if not made_ahead:
                 context.stager.lay_out(self._spec, self._key, overlays=overlays)
@@ -251,7 +251,7 @@ class JobRun:
 
     def _start(self, staged: StagedJob, waits: Callable[[str], None]) -> Running | None:
         """Start the job; None if it was told to stop before it ran, or waited for room as long as it may."""
-        prepared = self._prepared or self._expect(self._prepare(staged))
+        prepared = self._prepared or self._note(self._prepare(staged))
         try:
             if self._place.wait(waits, self._allowance.of_waiting()):
                 return self._started(prepared)
@@ -264,8 +264,8 @@ class JobRun:
         self._context.runner.ensure_image(self._spec.image_uri)
         return self._context.runner.prepare(staged)
 
-    def _expect(self, prepared: Expected) -> Expected:
-        """Take note of a preparation, so that who stops the job takes it back."""
+    def _note(self, prepared: Prepared) -> Prepared:
+        """Remember a preparation, so that whoever stops the job takes it back."""
         with self._lock:
             self._prepared = prepared
         return prepared

@@ -86,7 +86,7 @@ class Engine:
         """Remove what is left of this execution's jobs, but for attempts without an end, as far as the engine answers."""
         try:
             self.performer.sweep(unended, self.execution_id)
-        except LocalpipeError as error:
+        except (LocalpipeError, OSError) as error:
             _log.warning(
                 "jobs of execution %s may be left behind; `localpipe gc` removes them: %s", self.execution_id, error
             )
@@ -104,7 +104,7 @@ class _Loop:
     def __init__(self, engine: Engine, workers: Workers, state: ExecutionState) -> None:
         self._engine, self._workers, self._state = engine, workers, state
         self.under_way: set[AttemptKey] = set()
-        self._foreseen: set[AttemptKey] = set()
+        self._foreseen: set[tuple[AttemptKey, frozenset[str]]] = set()
 
     def run(self) -> ExecutionState:
         self._recover()
@@ -199,9 +199,11 @@ class _Loop:
         engine = self._engine
         for command in foresee(engine.plan, self._state, engine.performer.most_ahead):
             key = self._key(command.step, command.attempt)
-            if key not in self._foreseen:
-                self._foreseen.add(key)
-                self._workers.prepare(self._attempt(key, engine.job_name(command.step, key), engine.clock.now()))
+            attempt = self._attempt(key, engine.job_name(command.step, key), engine.clock.now())
+            known = (key, frozenset(attempt.values))
+            if known not in self._foreseen:
+                self._foreseen.add(known)
+                self._workers.prepare(attempt)
 
     def _write(self, events: Sequence[Event]) -> None:
         """Write down facts that hold whatever others have written meanwhile."""

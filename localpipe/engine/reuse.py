@@ -5,6 +5,7 @@ The decisions are those of `localpipe.caching`. Follows: service.md section 6.
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from localpipe.caching.signature import Comparison, compared, directories_writte
 from localpipe.caching.verdict import CacheMode, CacheVerdict, Earlier, Judgement, Outputs, judge, why_off
 from localpipe.core.names import S3Uri
 from localpipe.engine.resolve import property_file_text
+from localpipe.errors import StoreError
 from localpipe.scheduling.events import AttemptStarted, CacheChecked, ChildLaunched, JobLaunched, StepReused, StepSucceeded
 from localpipe.store import state_of
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from localpipe.engine.resolve import Attempt
     from localpipe.journal.sqlite import Result, SqliteJournal
     from localpipe.scheduling.events import Event, Recorded
+
+_log = logging.getLogger(__name__)
 
 BY_CACHE = "cache"
 _FAULTED = "A fault is asked for it (--fault)."
@@ -52,8 +56,9 @@ class LookUp:
 class Results:
     """The earlier results of one pipeline, as an execution of it sees them. Any thread may call it.
 
-    `behind` tells what is behind a name, and is asked in CONTENT mode only, since that reads files. `settings` are those
-    that the execution keeps. `faulted` are the steps to which something is to happen: they are done.
+    `behind` tells what is behind a name, `contents` gives the digest of objects; both are asked in CONTENT mode only, since
+    that reads files. `settings` are those that the execution keeps. `faulted` are the steps to which something is to
+    happen: they are done.
     """
 
     mode: CacheMode
@@ -61,6 +66,7 @@ class Results:
     journal: SqliteJournal
     store: ObjectStore
     behind: Callable[[Name], JSON]
+    contents: Callable[[Iterable[ObjectInfo]], str]
     clock: Clock
     settings: Mapping[str, JSON]
     faulted: frozenset[str]
@@ -87,10 +93,17 @@ class Results:
         return LookUp(checks=tuple(checks), reused=self._reused(step, signature, hit) if hit else None, keys=keys)
 
     def marked(self, end: Event, outputs: Iterable[str]) -> Event:
-        """The end of an attempt; a success that is to be found again with what tells whether it still stands then."""
+        """The end of an attempt; a success that is to be found again with what tells whether it still stands then.
+
+        One whose outputs cannot be read will not be found.
+        """
         if not (isinstance(end, StepSucceeded) and end.keys):
             return end
-        published = {uri: mark for uri in outputs if (mark := self._mark(S3Uri.parse(uri))) is not None}
+        try:
+            published = {uri: mark for uri in outputs if (mark := self._mark(S3Uri.parse(uri))) is not None}
+        except StoreError as error:
+            _log.warning("step %s will be done again: %s", end.step, error)
+            return replace(end, keys=())
         return replace(end, published=published)
 
     def _comparisons(self, definition: StepDefinition, step: ResolvedStep, signature: Signature) -> Iterator[Compared]:
@@ -121,19 +134,29 @@ class Results:
         )
 
     def _outputs(self, published: Mapping[str, str]) -> Outputs:
-        now = {uri: self._mark(S3Uri.parse(uri)) for uri in published}
-        if None in now.values():
+        found = {self._now(S3Uri.parse(uri), mark) for uri, mark in published.items()}
+        return next((each for each in (Outputs.GONE, Outputs.OVERWRITTEN) if each in found), Outputs.THERE)
+
+    def _now(self, output: S3Uri, mark: str) -> Outputs:
+        """What has become of an output that had the mark. One of an earlier version goes by sizes and times."""
+        objects = self._under(output)
+        if objects is None:
             return Outputs.GONE
-        overwritten = any(before and now[uri] != before for uri, before in published.items())
-        return Outputs.OVERWRITTEN if overwritten else Outputs.THERE
+        same = not (mark and objects) or mark in {self.contents(objects), state_of(objects)}
+        return Outputs.THERE if same else Outputs.OVERWRITTEN
 
     def _mark(self, output: S3Uri) -> str | None:
-        """What lies under an output, in CONTENT mode as a digest; None if nothing does."""
+        """What lies under an output, in CONTENT mode as a digest, else empty; None if nothing does."""
+        objects = self._under(output)
+        return self.contents(objects) if objects else None if objects is None else ""
+
+    def _under(self, output: S3Uri) -> Sequence[ObjectInfo] | None:
+        """The objects under an output, empty where it only counts that there are some; None if there are none."""
         objects = objects_under(output, self.store)
         first = next(objects, None)
-        if first is None or self.mode is not CacheMode.CONTENT:
-            return None if first is None else ""
-        return state_of((first, *objects))
+        if first is None:
+            return None
+        return (first, *objects) if self.mode is CacheMode.CONTENT else ()
 
     def _reused(self, step: ResolvedStep, signature: Signature, result: Result) -> StepReused:
         """The step as it was in the execution of the result."""
@@ -154,7 +177,7 @@ class Results:
             branches_taken=success.branches_taken,
             outputs=outputs,
             log_files=next((event.log_files for event in reversed(launches) if isinstance(event, JobLaunched)), ()),
-            unwritten=_without_outputs(directories_written(step, signature.places), outputs),
+            unwritten=_without_outputs(directories_written(step, signature), outputs),
         )
 
     def _property_files(self, step: ResolvedStep, success: StepSucceeded) -> Mapping[str, str]:

@@ -42,22 +42,23 @@ def restored(spec: TuningSpec, children: Mapping[int, ChildExecution], *, with_e
     for number in sorted(children):
         detail = TrialDetail.from_json(children[number].detail)
         history = history.launched(_trial(spec.job_name, number, detail.definition, detail))
-    for child in sorted((each for each in children.values() if each.status.ended), key=lambda each: each.ended_at or 0.0):
-        trial = ended(history.trial(child.child), spec, child.properties)
+    for child in sorted((each for each in children.values() if each.status.ended), key=lambda each: each.ended_before):
+        trial = ended(history.trial(child.child), spec, child.properties, child.unread)
         if with_epochs:
             trial = replace(trial, reported=_reported(spec, trial, child.log_files))
         history = history.with_end(trial)
     return history
 
 
-def ended(trial: Trial, spec: TuningSpec, description: JSON) -> Trial:
-    """The trial as DescribeTrainingJob tells its end."""
+def ended(trial: Trial, spec: TuningSpec, description: JSON, unread: str = "") -> Trial:
+    """The trial as DescribeTrainingJob tells its end. `unread`: see `Trial`."""
     metric = spec.definitions[trial.definition].objective.metric
     return replace(
         trial,
         status=TrialStatus(description["TrainingJobStatus"]),
         objective=objective_in(description, metric),
         description=description,
+        unread=unread,
     )
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import assert_never
 
+from localpipe.core.faults import FaultKind
 from localpipe.core.tuning import HALT_GRACE_SECONDS, TuningEnd, TuningResult
 from localpipe.engine.job import JobRun
 from localpipe.engine.quiet import deciding_by
@@ -22,7 +23,7 @@ from localpipe.engine.resolve import whole_environment
 from localpipe.engine.trials import detail_of, ended, restored, trials_of_parents
 from localpipe.errors import LocalpipeError
 from localpipe.jobs.tuning import describe_trial, trial_name, trial_request, trial_spec
-from localpipe.scheduling.events import ChildEnded, ChildLaunched, ChildStarted, JobLaunched
+from localpipe.scheduling.events import ChildAwaitedRoom, ChildEnded, ChildLaunched, ChildStarted, JobLaunched
 from localpipe.staging.running_metrics import following_metric
 from localpipe.tuning.history import History
 from localpipe.tuning.moves import (
@@ -67,6 +68,7 @@ class _Ended:
 
     number: int
     description: JSON
+    unread: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +81,8 @@ class TuningRun:
 
     It holds no slot: its training jobs do. `fault`: a time limit is its own, an interruption comes to each of its spot
     training jobs. `halt_grace_seconds`: how long one has to end that the tuning job stops itself.
-    Mutable: holds its trials, the jobs of those that run, and the timers that kill those that were halted.
+    Mutable: holds its trials, the jobs of those that run, and the timers that kill those that were halted. `_in_order` has
+    ends taken in as they are written down.
     """
 
     def __init__(
@@ -95,10 +98,12 @@ class TuningRun:
         halt_grace_seconds: float = HALT_GRACE_SECONDS,
     ) -> None:
         self._spec = _limited(_capped(spec, world.max_trials), fault)
-        self._attempt, self._world, self._fault = attempt, world, fault
+        self._attempt, self._world = attempt, world
+        self._interruption = fault if fault and fault.kind is FaultKind.SPOT_INTERRUPTION else None
         self._context, self._runs, self._post = jobs, runs, post
         self._inbox: SimpleQueue[_Reported | _Ended | _Told | BaseException] = SimpleQueue()
         self._history = History()
+        self._in_order = threading.Lock()
         self._jobs: dict[int, JobRun] = {}
         self._halt_grace_seconds = min(halt_grace_seconds, jobs.grace_seconds)
         self._killers: dict[int, threading.Timer] = {}
@@ -153,7 +158,7 @@ class TuningRun:
             elapsed = self._world.clock.now() - began
             self._over = self._over or why_over(self._spec, self._history.in_order_of_end, elapsed)
             with deciding_by(self._spec.strategy):
-                moves = next_moves(self._spec, self._history.trials, self._over, parents)
+                moves = next_moves(self._spec, self._history, self._over, parents)
             for move in moves:
                 match move:
                     case StartTrial():
@@ -178,7 +183,7 @@ class TuningRun:
         self._post(ChildStarted(key.step, key.attempt, key.child, name, detail_of(spec, trial).to_json()))
         request = trial_request(spec, trial.definition, trial.parameters, name)
         wanted = trial_spec(spec, request, name)
-        job = self._jobs[trial.number] = JobRun(wanted, key, self._context, self._fault if wanted.spot else None)
+        job = self._jobs[trial.number] = JobRun(wanted, key, self._context, self._interruption if wanted.spot else None)
         self._runs.begin(key, job)
         threads.submit(self._train, trial, request, wanted, job, before)
 
@@ -208,8 +213,9 @@ class TuningRun:
         match news:
             case _Reported(number=number, value=value):
                 self._history = self._history.reported(number, value)
-            case _Ended(number=number, description=description):
-                self._history = self._history.with_end(ended(self._history.trial(number), self._spec, description))
+            case _Ended(number=number, description=description, unread=unread):
+                trial = ended(self._history.trial(number), self._spec, description, unread)
+                self._history = self._history.with_end(trial)
                 del self._jobs[number]
                 if killer := self._killers.pop(number, None):
                     killer.cancel()
@@ -231,11 +237,14 @@ class TuningRun:
                     created_at=created_at,
                     reattach=before is not None,
                     launched_at=before.launched_at if before else None,
+                    waits=lambda lacking: self._post(ChildAwaitedRoom(key.step, key.attempt, key.child, lacking)),
                 )
             description = describe_trial(self._spec, request, wanted, result)
             status, reason = description["TrainingJobStatus"], description.get("FailureReason", "")
-            self._post(ChildEnded(key.step, key.attempt, key.child, status, reason, description))
-            self._inbox.put(_Ended(number=trial.number, description=description))
+            unread = result.unread_metrics.get(self._spec.definitions[trial.definition].objective.metric, "")
+            with self._in_order:
+                self._post(ChildEnded(key.step, key.attempt, key.child, status, reason, description, unread))
+                self._inbox.put(_Ended(number=trial.number, description=description, unread=unread))
         except BaseException as error:  # noqa: BLE001 - raised again where the tuning job is run
             self._inbox.put(error)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import io
 import zipfile
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from localpipe.core.functions import FUNCTION_NAME, function_name, unqualified
+from localpipe.core.functions import FUNCTION_NAME, function_name, names_from_nearest
 from localpipe.functions.names import defines
 
 if TYPE_CHECKING:
@@ -25,16 +26,15 @@ NAME_IT = (
 def find_function(
     arn: str, named: Mapping[str, Function], captured: Mapping[str, CapturedFunction]
 ) -> Function | CapturedFunction | None:
-    """The function of an ARN; None if it is nowhere.
+    """The function of an ARN, or of what else names it; None if it is nowhere.
 
-    `named`: by what the settings call it, a name or an ARN with or without a version, the nearest of which wins, also over
-    what the script made: `captured`, by name.
+    `named`: by what the settings call it, the nearest of which wins, else by the first pattern that fits; also over what the
+    script made: `captured`, by name.
     """
-    name = function_name(arn)
-    for called in (arn, unqualified(arn), name):
-        if called in named:
-            return named[called]
-    return captured.get(name)
+    names = names_from_nearest(arn)
+    fitting = (called for called in named if any(fnmatchcase(name, called) for name in names))
+    called = next((name for name in names if name in named), None) or next(fitting, None)
+    return named[called] if called is not None else captured.get(function_name(arn))
 
 
 def usable_handler(function: CapturedFunction) -> str:

@@ -39,7 +39,7 @@ def _imported(code: bytes) -> set[str]:
     """The first parts of the names of the modules that a module imports; relative imports stay in its package."""
     try:
         nodes = list(ast.walk(ast.parse(code)))
-    except (SyntaxError, ValueError):  # it fails when it is called
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # it fails when it is called
         return set()
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}

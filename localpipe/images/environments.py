@@ -21,7 +21,13 @@ from localpipe.errors import ImageMissing
 from localpipe.images import catalogue
 from localpipe.images.families import dotted
 from localpipe.images.interpreters import Interpreter, asked, installed, running
-from localpipe.images.kept_environments import kept_environments, note_use, outdated, remove_environment
+from localpipe.images.kept_environments import (
+    kept_environments,
+    note_use,
+    outdated,
+    remove_environment,
+    remove_what_was_left,
+)
 from localpipe.images.own_wheels import content_digest, own_wheels
 from localpipe.images.pip_settings import pip_settings
 from localpipe.images.resources import shared_pins
@@ -108,6 +114,7 @@ class Environments:
 
     def clean(self) -> None:
         """Remove environments that another serves in place of and that nobody used for long. Raises RunnerUnavailable."""
+        remove_what_was_left(self._directory)
         for each in outdated(kept_environments(self._directory), now=time.time()):
             remove_environment(each)
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localpipe.images.wheels import MARKER, locked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
+_ASIDE = ".removing-"
 _UNUSED_SECONDS = 30 * 86_400.0
 """After which an environment may go. No job runs so long (containers.md 2.1: 28 days)."""
 
@@ -37,7 +39,7 @@ class KeptEnvironment:
 def kept_environments(environments: Path) -> Sequence[KeptEnvironment]:
     """The environments below a directory, by name."""
     kept = []
-    for marker in sorted(environments.glob(f"*/{MARKER}")):
+    for marker in sorted(environments.glob(f"[!.]*/{MARKER}")):
         with suppress(FileNotFoundError):  # removed meanwhile
             kept.append(KeptEnvironment(marker.parent, marker.stat().st_mtime))
     return kept
@@ -61,7 +63,20 @@ def note_use(environment: Path) -> None:
 
 
 def remove_environment(environment: KeptEnvironment) -> None:
-    """Remove an environment. Killed midway, what is left counts as half made. Raises RunnerUnavailable, OSError."""
+    """Remove an environment unless it was used meanwhile. Raises RunnerUnavailable, OSError.
+
+    It is put aside first: killed midway, `remove_what_was_left` finds what is left.
+    """
     with locked(environment.directory):
-        (environment.directory / MARKER).unlink(missing_ok=True)
-        shutil.rmtree(environment.directory, ignore_errors=True)
+        marker = environment.directory / MARKER
+        if not marker.is_file() or marker.stat().st_mtime > environment.used_at:
+            return
+        aside = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=environment.directory.parent))
+        environment.directory.rename(aside)
+    shutil.rmtree(aside)
+
+
+def remove_what_was_left(environments: Path) -> None:
+    """Remove the environments whose removal was cut off. Raises OSError."""
+    for aside in environments.glob(f"{_ASIDE}*"):
+        shutil.rmtree(aside)

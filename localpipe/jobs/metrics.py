@@ -39,6 +39,8 @@ _XGBOOST = tuple(
     for metric in _XGBOOST_METRICS
 )
 
+_SHOWN_LENGTH = 40
+
 _BUILT_IN: tuple[tuple[re.Pattern[str], tuple[MetricDefinition, ...]], ...] = (
     (re.compile(r"(?:.*/)?(?:sagemaker-)?xgboost(?:[:@].*)?"), _XGBOOST),
 )
@@ -67,10 +69,16 @@ def _fault(regex: str) -> str:
     return ""
 
 
-def no_value_text(description: JSON, metric: str) -> str:
-    """That the log of a job gave no value of a metric, with what was searched for. `description`: of the job."""
-    found = (f"'{each.regex}'" for each in metric_definitions(description) if each.name == metric)
-    return f"no line of its log matched the metric {metric!r} (regex {' or '.join(found)}) with a finite number"
+def no_value_text(description: JSON, metric: str, unread: str) -> str:
+    """That the log of a job gave no value of a metric, with what was searched for. `description`: of the job.
+
+    `unread`: what was found that is no finite number, empty for nothing.
+    """
+    found = " or ".join(f"'{each.regex}'" for each in metric_definitions(description) if each.name == metric)
+    if unread:
+        shown = unread if len(unread) <= _SHOWN_LENGTH else f"{unread[:_SHOWN_LENGTH]}..."
+        return f"its log gave {shown!r} for the metric {metric!r} (regex {found}), which is no finite number"
+    return f"no line of its log matched the metric {metric!r} (regex {found}) with a finite number"
 
 
 def metric_definitions(request: JSON) -> tuple[MetricDefinition, ...]:

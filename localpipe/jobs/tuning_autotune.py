@@ -33,6 +33,7 @@ _NEVER_TUNED = ("sagemaker_", "_")
 """How names begin that the SDK and the service give: settings of their toolkits. Assumed."""
 
 _WHOLE = re.compile(r"[+-]?[0-9]+")
+_FRACTION = re.compile(r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?")
 
 RULE = (
     "a positive whole number from half of it to twice, a fraction from a tenth of it to tenfold "
@@ -58,15 +59,12 @@ def hinted_constants(ranges: JSON) -> Mapping[str, str]:
 
 def hinted_range(entry: JSON) -> IntegerRange | ContinuousRange | None:
     """The range around an example value, in quotes or not, as the SDK writes a framework's; None: it is a constant."""
-    name, text = entry["Name"], entry["ValueHint"].strip('"')
+    name, text = entry["Name"], entry["ValueHint"].strip().strip('"')
     if name.startswith(_NEVER_TUNED):
         return None
     if _WHOLE.fullmatch(text):
         return _whole_range(name, int(text))
-    try:
-        return _fraction_range(name, float(text))
-    except ValueError:
-        return None
+    return _fraction_range(name, float(text)) if _FRACTION.fullmatch(text) else None
 
 
 def _whole_range(name: str, hint: int) -> IntegerRange | None:

@@ -94,7 +94,8 @@ def training_definitions(request: JSON) -> tuple[TrainingDefinition, ...]:
 def training_request(definition: JSON, constants: Mapping[str, str] | None = None) -> JSON:
     """The CreateTrainingJob request of a definition, with its static hyperparameters; `constants`: more of those.
 
-    Of several instance types it takes the first, which the service tries first, too.
+    Of several instance types it takes the first, which the service tries first, too. What has not the form that it must
+    have, which is refused by that, is left out.
     """
     request = {name: definition[name] for name in _SAME_MEMBERS if definition.get(name) is not None}
     if isinstance(flexible := definition.get(FLEXIBLE), dict):
@@ -104,7 +105,8 @@ def training_request(definition: JSON, constants: Mapping[str, str] | None = Non
 
 
 def _first_instances(flexible: JSON) -> JSON:
-    configs = flexible.get("InstanceConfigs") or [{}]
-    wanted = {**flexible, **configs[0]}
+    configs = flexible.get("InstanceConfigs")
+    first = configs[0] if isinstance(configs, list) and configs else None
+    wanted = {**flexible, **(first if isinstance(first, dict) else {})}
     names = ("InstanceType", "InstanceCount", "VolumeSizeInGB", "VolumeKmsKeyId")
     return {name: wanted[name] for name in names if name in wanted}

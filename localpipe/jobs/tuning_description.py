@@ -68,7 +68,7 @@ def _in_vain(spec: TuningSpec, result: TuningResult) -> str:
     if trial is None:
         return ""
     metric = spec.definitions[trial.definition].objective.metric
-    return f" Job {trial.number} completed, but {no_value_text(trial.description, metric)}."
+    return f" Job {trial.number} completed, but {no_value_text(trial.description, metric, trial.unread)}."
 
 
 def _status_counters(result: TuningResult) -> JSON:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from localpipe.core import JSON
     from localpipe.core.work import CreateResource
 
+_LONGEST_DESCRIPTION = 1024
 _TABLES: Mapping[str, str] = {MODEL: "models", PACKAGE: "packages"}
 
 
@@ -87,14 +88,17 @@ class SqliteRegistry:
     def set_approval(self, package: str, status: str, description: str | None, *, at: float) -> JSON:
         """Approve or reject a package, given by its ARN or as `<group>/<version>`; return it in DescribeModelPackage shape.
 
-        `description` None leaves ApprovalDescription as it is. Raises UsageError for an unknown status, NotFound.
+        `description` None leaves ApprovalDescription as it is. Raises UsageError for an unknown status, a description that
+        the service does not take and the name of a group, NotFound.
         Follows: service.md section 9.3, UpdateModelPackage.
         """
         if status not in APPROVAL_STATUSES:
             raise UsageError(f"{status!r} is no ModelApprovalStatus; it is one of {', '.join(APPROVAL_STATUSES)}.")
+        _check_description(description or "")
         with self._file.writing() as database:
             found = package_named(database, package)
             if found is None:
+                _refuse_group(database, package)
                 raise NotFound("model package", package, difflib.get_close_matches(package, _package_names(database)))
             reason = {} if description is None else {"ApprovalDescription": description}
             changed = {**found, "ModelApprovalStatus": status, **reason, "LastModifiedTime": at, "LastModifiedBy": {}}
@@ -106,6 +110,24 @@ class SqliteRegistry:
     def _read(self, query: str, *values: str) -> list[JSON]:
         with self._file.reading() as database:
             return [json.loads(text) for (text,) in database.execute(query, values)] if database else []
+
+
+def _check_description(description: str) -> None:
+    """Raise UsageError for what ApprovalDescription may not be. Follows: SageMaker API Reference, UpdateModelPackage."""
+    if len(description) > _LONGEST_DESCRIPTION:
+        raise UsageError(
+            f"The reason has {len(description)} characters: an ApprovalDescription has at most {_LONGEST_DESCRIPTION}."
+        )
+    if [description] != (description.splitlines() or [""]):
+        raise UsageError("The reason has a line break: an ApprovalDescription is one line.")
+
+
+def _refuse_group(database: sqlite3.Connection, name: str) -> None:
+    """Raise UsageError, with a version to name, if this is a group or its ARN."""
+    group = name.rpartition(":model-package-group/")[2]
+    (newest,) = database.execute("SELECT max(version) FROM packages WHERE group_name = ?", (group,)).fetchone()
+    if newest is not None:
+        raise UsageError(f"{group!r} is a group; name a version: {group}/{newest} is the newest.")
 
 
 def _resources(database: sqlite3.Connection, kind: str) -> Iterator[Resource]:

@@ -56,8 +56,9 @@ def _work(scratch: Path, number: int) -> Path:
 
 
 def _overlay_options(mount: Mount, scratch: Path, number: int) -> dict[str, str]:
+    """The volume driver's. Without `redirect_dir` a directory that came with an input could not be renamed (EXDEV)."""
     directories = f"lowerdir={mount.host_dir},upperdir={_upper(scratch, number)},workdir={_work(scratch, number)}"
-    return {"type": "overlay", "device": "overlay", "o": directories}
+    return {"type": "overlay", "device": "overlay", "o": f"{directories},redirect_dir=on"}
 
 
 def api_mounts(mounts: Iterable[Mount], scratch: Path, labels: Mapping[str, str]) -> list[DockerMount]:

@@ -29,6 +29,12 @@ class AttachedStream:
         """The descriptor that the container's standard input is written to."""
         return self._stream.fileno()
 
+    def has_news(self, seconds: float) -> bool:
+        """Whether something was printed, or the end has come, by the end of a time."""
+        coming = select.poll()
+        coming.register(self._stream, select.POLLIN)
+        return bool(coming.poll(seconds * 1000))
+
     def output(self) -> Iterator[bytes]:
         """The lines of standard output and error (see `whole_lines`), until the container has closed both."""
         return whole_lines(self._frames_and_pauses())

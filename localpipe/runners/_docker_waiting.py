@@ -20,6 +20,10 @@ ARRIVED = b"localpipe: waiting for the job to start\n"
 """The first line that such a container prints. It is not the job's."""
 GO = b"\n"
 
+_UNSET = ("PWD", "OLDPWD", "SHLVL")
+NOT_KEPT = frozenset({*_UNSET, "PPID", "IFS", "OPTIND", "LINENO", "PS1", "PS2", "PS4", "RANDOM", "_", "BASH_VERSION"})
+"""Variables that a shell has or makes for itself: a job that is given one would not find what it was given."""
+
 _SCRIPT = rf"""
 [ -z "${{BASH_VERSION-}}" ] && localpipe_program=$(command -v "$1") || exit
 kernel_takes() {{
@@ -35,7 +39,7 @@ kernel_takes "$localpipe_program" program || exit
 echo "{ARRIVED.decode().strip()}"
 read -r localpipe_line || exit
 unset -f kernel_takes
-unset localpipe_program localpipe_line PWD OLDPWD SHLVL
+unset localpipe_program localpipe_line {" ".join(_UNSET)}
 exec "$@" </dev/null
 """
 """Leaves at once where it could not become the program without a trace: bash would leave variables behind; and of a program

@@ -23,7 +23,7 @@ from localpipe.runners._sandbox_signals import with_default_signals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import TextIO
+    from typing import BinaryIO, TextIO
 
     from localpipe.core import JSON
     from localpipe.runners._sandbox_launcher import Launcher, Start
@@ -86,7 +86,7 @@ class Begun:
     monitor: ProcessId
     info: TextIO
     one_line: bool
-    go: int | None
+    go: BinaryIO | None
 
     def finish(self) -> FirstProcess | None:
         """Have it go on; the first process, or None if it could not be made.
@@ -97,7 +97,7 @@ class Begun:
             undone.callback(self.end)
             if self.go is not None:
                 with suppress(BrokenPipeError):  # it is gone, and will tell nothing
-                    os.write(self.go, b"\n")
+                    self.go.write(b"\n")
             text = self.info.readline() if self.one_line else self.info.read()
             if not text.strip():
                 return None
@@ -107,14 +107,14 @@ class Begun:
         return first
 
     def end(self) -> None:
-        """Kill it and wait for its end."""
+        """Kill it and wait for its end; again is no error."""
         end_monitor(self.monitor)
         self._close()
 
     def _close(self) -> None:
         self.info.close()
         if self.go is not None:
-            os.close(self.go)
+            self.go.close()
 
 
 def begin(
@@ -133,13 +133,14 @@ def begin(
         info = on_failure.enter_context(os.fdopen(info_read, encoding="utf-8"))
         with ExitStack() as opened:
             opened.callback(os.close, info_write)
-            go_read, go_write = os.pipe() if waits else (None, None)
-            if go_read is not None and go_write is not None:
+            go_read, go = None, None
+            if waits:
+                go_read, go_write = os.pipe()
                 opened.callback(os.close, go_read)
-                on_failure.callback(os.close, go_write)
+                go = on_failure.enter_context(os.fdopen(go_write, "wb", buffering=0))
             start, monitor = _launch(plan, launcher, log_file, within, info=info_write, go=go_read)
         on_failure.pop_all()
-        return Begun(monitor, info, start.one_line, go_write)
+        return Begun(monitor, info, start.one_line, go)
 
 
 def _launch(

@@ -22,6 +22,7 @@ from localpipe.runners._docker_home import DockerEngine, LocalImage
 from localpipe.runners._docker_lines import exec_line, repeat_line, shell_line
 from localpipe.runners._docker_mounts import can_overlay, make_overlay_dirs
 from localpipe.runners._docker_reclaim import ReclaimHelper
+from localpipe.runners._retractable import Retractable
 from localpipe.runners._shared_fate import FATE_GRACE_SECONDS
 from localpipe.runners.engine_address import START, engine_address
 
@@ -141,7 +142,7 @@ class DockerRunner:
         image, limited = self._present_image(job.image_uri), self._limited(job)
         try:
             waiting = self._waiting(limited, image) if ahead else None
-            return waiting or containers.prepare(self._engine, limited, image)
+            return Retractable(waiting) if waiting else containers.prepare(self._engine, limited, image)
         except ImageMissing:
             self._seen.pop(job.image_uri, None)
             raise
@@ -159,9 +160,7 @@ class DockerRunner:
         """The job's command with the image's ENTRYPOINT and CMD. Follows: containers.md 1.2."""
         if job.entrypoint is not None:
             return [*job.entrypoint, *(job.arguments or ())]
-        config = self._required(job.image_uri)["Config"]
-        arguments = job.arguments if job.arguments is not None else config.get("Cmd") or ()
-        return [*(config.get("Entrypoint") or ()), *arguments]
+        return _command(job, self._required(job.image_uri)["Config"])
 
     def shell(self, job: StagedJob, command: Sequence[str], *, terminal: bool) -> CommandLine:
         """`docker run` with another program in place of the job's. Of several hosts it is the first alone."""
@@ -197,9 +196,10 @@ class DockerRunner:
 
     def _waiting(self, job: StagedJob, image: LocalImage) -> Prepared | None:
         """The job's container up to its program; None where it cannot wait there."""
-        command = self.job_command(job)
+        config = self._required(job.image_uri)["Config"]
+        command = _command(job, config)
         tried = (image.name, *command[:1])
-        if tried in self._cannot_wait or not can_wait(self._engine, job, image):
+        if tried in self._cannot_wait or not (command and can_wait(self._engine, job, image, config)):
             return None
         waiting = prepare_waiting(self._engine, job, image, command)
         if waiting is None:
@@ -248,6 +248,14 @@ class DockerRunner:
             return {**found, "Name": name}
         self._seen.pop(image_uri, None)
         return None
+
+
+def _command(job: StagedJob, config: JSON) -> Sequence[str]:
+    """What a job runs in an image of this configuration."""
+    if job.entrypoint is not None:
+        return [*job.entrypoint, *(job.arguments or ())]
+    arguments = job.arguments if job.arguments is not None else config.get("Cmd") or ()
+    return [*(config.get("Entrypoint") or ()), *arguments]
 
 
 def image_platform(image: JSON, architecture: str) -> str | None:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from typing_extensions import assert_never
 
-from localpipe.scheduling.events import ChildEnded, ChildLaunched, ChildStarted
+from localpipe.scheduling.events import ChildAwaitedRoom, ChildEnded, ChildLaunched, ChildStarted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from localpipe.core import JSON
 
-ChildEvent: TypeAlias = ChildStarted | ChildLaunched | ChildEnded
+ChildEvent: TypeAlias = ChildStarted | ChildAwaitedRoom | ChildLaunched | ChildEnded
 
 
 class ChildStatus(str, Enum):
@@ -39,7 +39,8 @@ class ChildStatus(str, Enum):
 class ChildExecution:
     """One job of an attempt. Times are epoch seconds; `launched_at`: its containers run since. `detail`: see `ChildStarted`.
 
-    `started_at` stays when a job that a crash cut off is done anew.
+    `started_at` stays when a job that a crash cut off is done anew. `awaits`: the place that it waits for, in a sentence.
+    `unread`: see `ChildEnded`. `ended_before`: how many of the attempt's jobs had ended before it did.
     """
 
     child: int
@@ -48,9 +49,12 @@ class ChildExecution:
     status: ChildStatus = ChildStatus.STARTING
     launched_at: float | None = None
     ended_at: float | None = None
+    ended_before: int = 0
     reason: str = ""
+    awaits: str = ""
     detail: JSON = None
     properties: JSON = None
+    unread: str = ""
     log_files: tuple[str, ...] = ()
     repeat_command: str = ""
     outputs: tuple[str, ...] = ()
@@ -65,7 +69,8 @@ def after(children: Mapping[int, ChildExecution], event: ChildEvent, at: float) 
     if before is None:
         changed = _begun(event, at) if isinstance(event, ChildStarted) else None
     else:
-        changed = None if before.status.ended else _changed(before, event, at)
+        ended_before = sum(job.status.ended for job in children.values())
+        changed = None if before.status.ended else _changed(before, event, at, ended_before)
     return None if changed is None else {**children, event.child: changed}
 
 
@@ -73,21 +78,32 @@ def _begun(event: ChildStarted, at: float) -> ChildExecution:
     return ChildExecution(child=event.child, job_name=event.job_name, started_at=at, detail=event.detail)
 
 
-def _changed(before: ChildExecution, event: ChildEvent, at: float) -> ChildExecution:
+def _changed(before: ChildExecution, event: ChildEvent, at: float, ended_before: int) -> ChildExecution:
     match event:
         case ChildStarted():
-            return replace(before, status=ChildStatus.STARTING, job_name=event.job_name, detail=event.detail)
+            return replace(before, status=ChildStatus.STARTING, job_name=event.job_name, awaits="", detail=event.detail)
+        case ChildAwaitedRoom(reason=reason):
+            return replace(before, awaits=reason)
         case ChildLaunched():
             return replace(
                 before,
                 status=ChildStatus.EXECUTING,
                 launched_at=before.launched_at if event.found else at,
+                awaits="",
                 log_files=event.log_files,
                 repeat_command=event.repeat_command,
                 outputs=event.outputs,
             )
         case ChildEnded():
-            status = ChildStatus(event.status)
-            return replace(before, status=status, ended_at=at, reason=event.reason, properties=event.properties)
+            return replace(
+                before,
+                status=ChildStatus(event.status),
+                ended_at=at,
+                ended_before=ended_before,
+                reason=event.reason,
+                awaits="",
+                properties=event.properties,
+                unread=event.unread,
+            )
         case _:
             assert_never(event)

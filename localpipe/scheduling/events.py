@@ -90,6 +90,17 @@ class ChildStarted:
 
 
 @dataclass(frozen=True)
+class ChildAwaitedRoom:
+    """An attempt's own job waits for a place on this machine; `reason` is a sentence that says what for."""
+
+    SCHEMA: ClassVar[int] = 1
+    step: str
+    attempt: int
+    child: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class ChildLaunched:
     """The containers of an attempt's own job run. The members are those of `JobLaunched`."""
 
@@ -105,7 +116,10 @@ class ChildLaunched:
 
 @dataclass(frozen=True)
 class ChildEnded:
-    """An attempt's own job has ended. `status` is the service's: Completed, Failed or Stopped; `properties` Describe's."""
+    """An attempt's own job has ended. `status` is the service's: Completed, Failed or Stopped; `properties` Describe's.
+
+    `unread`: what its log told in place of a finite number for its objective; empty if it told nothing else.
+    """
 
     SCHEMA: ClassVar[int] = 1
     step: str
@@ -114,6 +128,7 @@ class ChildEnded:
     status: str
     reason: str = ""
     properties: JSON = None
+    unread: str = ""
 
 
 @dataclass(frozen=True)
@@ -190,8 +205,8 @@ class StepSucceeded:
     """The step's properties can be referred to from now on.
 
     `keys`: what the journal finds the result by, so that it can stand for the step in a later execution. `published`: those
-    of the job's outputs under which something lay at its end → what that was, as a digest of names, sizes and times, or
-    empty where contents do not count.
+    of the job's outputs under which something lay at its end → what that was, as a digest of names and contents (written by
+    earlier versions: of names, sizes and times), or empty where contents do not count.
     """
 
     SCHEMA: ClassVar[int] = 2
@@ -290,6 +305,7 @@ StepEvent: TypeAlias = (
     | JobLaunched
     | RoomAwaited
     | ChildStarted
+    | ChildAwaitedRoom
     | ChildLaunched
     | ChildEnded
     | MessageSent

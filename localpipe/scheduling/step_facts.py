@@ -14,6 +14,7 @@ from localpipe.scheduling.events import (
     AttemptStarted,
     AttemptStopped,
     CacheChecked,
+    ChildAwaitedRoom,
     ChildEnded,
     ChildLaunched,
     ChildStarted,
@@ -78,7 +79,7 @@ def _advance(step: StepExecution, event: StepEvent, status: StepStatus, recorded
             return _start(changed, event, recorded.at)
         case StepReused():
             return _reuse(changed, event, recorded.at)
-        case ChildStarted() | ChildLaunched() | ChildEnded():
+        case ChildStarted() | ChildAwaitedRoom() | ChildLaunched() | ChildEnded():
             return _with_child(changed, event, recorded.at)
         case RetryScheduled(at=at, policy=policy):
             return replace(changed, due_at=at, retries={**step.retries, policy: step.retries.get(policy, 0) + 1})
@@ -147,7 +148,15 @@ def _attempt_after(last: AttemptExecution, event: StepEvent, at: float, *, kill:
             return _launched(last, event, at)
         case StopSignalled():
             return replace(last, killed=kill)
-        case AttemptStarted() | RetryScheduled() | StepReused() | ChildStarted() | ChildLaunched() | ChildEnded():
+        case (
+            AttemptStarted()
+            | RetryScheduled()
+            | StepReused()
+            | ChildStarted()
+            | ChildAwaitedRoom()
+            | ChildLaunched()
+            | ChildEnded()
+        ):
             return last
         case _:
             assert_never(event)

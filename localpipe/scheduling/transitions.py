@@ -9,6 +9,7 @@ from localpipe.scheduling.events import (
     AttemptStarted,
     AttemptStopped,
     CacheChecked,
+    ChildAwaitedRoom,
     ChildEnded,
     ChildLaunched,
     ChildStarted,
@@ -44,6 +45,7 @@ TRANSITIONS: Mapping[tuple[StepStatus, type[Event]], StepStatus] = {
     (StepStatus.EXECUTING, AttemptStarted): StepStatus.STARTING,
     (StepStatus.EXECUTING, JobLaunched): StepStatus.EXECUTING,  # found after a crash, it failed and runs anew
     (StepStatus.EXECUTING, ChildStarted): StepStatus.EXECUTING,
+    (StepStatus.EXECUTING, ChildAwaitedRoom): StepStatus.EXECUTING,
     (StepStatus.EXECUTING, ChildLaunched): StepStatus.EXECUTING,
     (StepStatus.EXECUTING, ChildEnded): StepStatus.EXECUTING,
     (StepStatus.EXECUTING, StopSignalled): StepStatus.STOPPING,
@@ -57,6 +59,7 @@ TRANSITIONS: Mapping[tuple[StepStatus, type[Event]], StepStatus] = {
     (StepStatus.STOPPING, CacheChecked): StepStatus.STOPPING,
     (StepStatus.STOPPING, StepReused): StepStatus.SUCCEEDED,
     (StepStatus.STOPPING, ChildStarted): StepStatus.STOPPING,
+    (StepStatus.STOPPING, ChildAwaitedRoom): StepStatus.STOPPING,
     (StepStatus.STOPPING, ChildLaunched): StepStatus.STOPPING,
     (StepStatus.STOPPING, ChildEnded): StepStatus.STOPPING,
     (StepStatus.STOPPING, StopSignalled): StepStatus.STOPPING,  # now it is killed

@@ -12,7 +12,7 @@ from localpipe.caching.signature import Comparison
 from localpipe.caching.verdict import CacheVerdict
 from localpipe.core.times import iso_time
 from localpipe.engine.reuse import BY_CACHE
-from localpipe.service.views import reuse_words
+from localpipe.service.views import elsewhere, reuse_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,7 +85,7 @@ def _outcome(
 ) -> str:
     reused = step.attempts[-1].reused
     if reused and reused.by == BY_CACHE:
-        return f"Step {step.step} was not done: the result of {_named(reused.source)} stands for it."
+        return f"Step {step.step} was not done: the result of {_named(reused.source)} stands for it{elsewhere(reused)}."
     if reused:
         return f"Step {step.step} was {reuse_words(reused)}."
     if execution.home.step_types[definition.type].signature is None:

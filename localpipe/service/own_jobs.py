@@ -43,6 +43,7 @@ def _job_row(job: ChildExecution) -> JSON:
         "JobStatus": job.status.value,
         "StartTime": iso_time(job.started_at),
         "EndTime": None if job.ended_at is None else iso_time(job.ended_at),
+        "Awaits": job.awaits or None,
         "FailureReason": job.reason or None,
         "TunedHyperParameters": _tuned(job),
         "Objective": None if value is None else {"MetricName": metric, "Value": value},
@@ -61,9 +62,10 @@ def objective_of(job: ChildExecution) -> tuple[str, float | None]:
 
 
 def job_remark(job: ChildExecution) -> str:
-    """What there is to tell of a job besides its status, in one line: its objective, its parameters, why it failed."""
+    """What there is to tell of a job besides its status, in one line: objective, parameters, its wait, why it failed."""
     tuned = _tuned(job)
-    parts = (_objective_text(job), parameters_text(tuned) if tuned else "", job_trouble(job).partition("\n")[0])
+    shown = parameters_text(tuned) if tuned else ""
+    parts = (_objective_text(job), shown, job.awaits, job_trouble(job).partition("\n")[0])
     return "  ".join(filter(None, parts))
 
 
@@ -71,7 +73,7 @@ def job_trouble(job: ChildExecution) -> str:
     """Why a job that has ended is of no use: it failed, or it has completed without an objective; else empty."""
     metric, value = objective_of(job)
     in_vain = metric and value is None and job.status is ChildStatus.COMPLETED
-    return job.reason or (no_value_text(job.properties, metric) if in_vain else "")
+    return job.reason or (no_value_text(job.properties, metric, job.unread) if in_vain else "")
 
 
 def _objective_text(job: ChildExecution) -> str:
@@ -87,9 +89,11 @@ def parameters_text(tuned: Parameters) -> str:
 
 
 def summary(jobs: Sequence[ChildExecution]) -> str:
-    """How far an attempt's own jobs are, in one line, with the best of those that have an objective."""
+    """How far an attempt's own jobs are, in one line: the first that waits for room, the best that has an objective."""
     ended = sum(job.status.ended for job in jobs)
     told = f"{ended} of {len(jobs)} jobs started have ended" if ended < len(jobs) else f"{len(jobs)} jobs"
+    if waiting := next((job for job in jobs if job.awaits), None):
+        told += f", job {waiting.child} {waiting.awaits}"
     best = _best(jobs)
     if best is None:
         return told

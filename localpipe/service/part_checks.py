@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localpipe.definition.expressions import PropertyReference, references
-from localpipe.definition.property_paths import follow
+from localpipe.definition.property_paths import follow, format_property_path
 from localpipe.definition.wording import did_you_mean
 from localpipe.errors import DefinitionError, Problem, UsageError
 from localpipe.scheduling.selection import closed_guard, gaps, outside_of_branches
@@ -132,12 +132,14 @@ def _own_expressions(home: Home, step: StepDefinition) -> JSON:
 
 
 def _absent(reference: PropertyReference, fact: StepReused) -> Iterator[Problem]:
+    name = f"Steps.{fact.step}.{format_property_path(reference.properties)}"
+    option = f'--set "{name}=VALUE"'
     try:
         follow(fact.properties, reference.properties)
     except LookupError as error:
         if not fact.source:
-            yield Problem(reference.path, f"no value is given for it: {error}", "Give it too, by --set.")
+            yield Problem(reference.path, f"it takes {name}, for which no value is given.", f"Give it too: {option}")
         else:
             where = f"in execution {fact.source.rpartition('/')[2]}"
-            remedy = f"Let step {fact.step!r} run too, or give the value by --set."
+            remedy = f"Let step {fact.step!r} run too, or give the value: {option}"
             yield Problem(reference.path, f"step {fact.step!r} has no such value {where}: {error}", remedy)

@@ -30,12 +30,14 @@ _CONTAINERS = ("PrimaryContainer", "Containers")
 
 def results_of(name: ExecutionName, home: Home, runner: Runner) -> Results:
     """What steps of this execution may be answered from. `home` has the settings that it keeps."""
+    digests = ContentDigests(home.store, home.location / _DIGESTS)
     return Results(
         mode=CacheMode(home.settings.cache),
         execution=name,
         journal=home.journal,
         store=home.store,
-        behind=_Behind(home, runner, name.execution_id).of,
+        behind=_Behind(home, runner, name.execution_id, digests).of,
+        contents=digests.of_objects,
         clock=home.clock,
         settings=home.settings.kept(),
         faulted=frozenset(fault.step for fault in home.settings.faults),
@@ -45,9 +47,8 @@ def results_of(name: ExecutionName, home: Home, runner: Runner) -> Results:
 class _Behind:
     """What lies behind names in this home. Any thread may call it."""
 
-    def __init__(self, home: Home, runner: Runner, execution_id: str) -> None:
-        self._home, self._execution_id = home, execution_id
-        self._digests = ContentDigests(home.store, home.location / _DIGESTS)
+    def __init__(self, home: Home, runner: Runner, execution_id: str, digests: ContentDigests) -> None:
+        self._home, self._execution_id, self._digests = home, execution_id, digests
         self._image = cache(partial(_image, runner))
 
     def of(self, name: Name) -> JSON:

@@ -114,7 +114,9 @@ def _staged(
     definition = execution.pipeline.steps[step.step]
     if job is not None:
         own_job(step, job)
-    if not execution.home.attempt_dir(execution.key(step)).is_dir():
+    launched = step.last is not None and step.last.launched_at is not None
+    never_ran = job is None and step.status not in BUSY and not launched
+    if never_ran or not execution.home.attempt_dir(execution.key(step)).is_dir():
         if step.status in BUSY:
             reason = "its job is not made ready yet."
         elif step.last and step.last.reused:

@@ -39,7 +39,7 @@ def execution_document(
     """The one document of `--json`: the execution, and the rows of ListPipelineExecutionSteps, oldest first.
 
     Each row has `Properties` and `LogFiles` added; where the step has jobs of its own, such as the training jobs of a tuning
-    job, `Jobs`; and where its job waits for room on this machine, `Awaits`, a sentence. Times are ISO 8601 UTC with
+    job, `Jobs`; and where a job waits for room on this machine, `Awaits`, a sentence. Times are ISO 8601 UTC with
     milliseconds. `FailureReason` is null where there is none; `SelectiveExecutionConfig` is only there if a part of the
     pipeline runs.
     """
@@ -110,11 +110,11 @@ def reuse_words(reused: StepReused) -> str:
     if not reused.source:
         return f"not selected: {'its values are given' if reused.properties or reused.property_files else 'taken as done'}"
     given = f", with {', '.join(reused.given)} given by hand" if reused.given else ""
-    return f"{_REUSE_WORDS[reused.by]} of execution {reused.source.rpartition('/')[2]}{given}{_elsewhere(reused)}"
+    return f"{_REUSE_WORDS[reused.by]} of execution {reused.source.rpartition('/')[2]}{given}{elsewhere(reused)}"
 
 
-def _elsewhere(reused: StepReused) -> str:
-    """What people would look for in vain, and where it is."""
+def elsewhere(reused: StepReused) -> str:
+    """Where people would look for the results in vain, and where they are, to go on with a sentence; empty if nowhere."""
     if not reused.unwritten:
         return ""
     lies = f"; it lies in {_places(reused.outputs)}" if reused.outputs else ""

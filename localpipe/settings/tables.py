@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localpipe.core.functions import Function, QueueCommand, function_from_settings
+from localpipe.core.functions import FUNCTION_ARN, Function, QueueCommand, function_from_settings, names_function
 from localpipe.core.image_archive import ARCHIVE, archive_of
 from localpipe.core.image_build import ImageBuild
 from localpipe.core.jobspec import Limits
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _FEWEST_SLOTS = 8
 _GIB = 1 << 30
 _ENFORCE = "enforce"
+_SIGNS_OF_PATTERNS = "*?["
 _SLOT_NUMBERS = ("cpus", "memory_gib", "gpus")
 
 TABLES: Mapping[str, str] = {
@@ -34,8 +35,9 @@ TABLES: Mapping[str, str] = {
     "images": 'Image URI patterns to local images: "*/my-image:*" = "my-image:dev", or to what is built before a run: '
     '{ build = "./docker" }, with `dockerfile`, `target` and `args` where they are needed, or to an archive of an image, '
     'for the sandbox runner: "oci:./image.tar"',
-    "lambda": 'The code of Lambda functions by name or ARN: "notify" = "handlers/notify.py:handler", a file or, '
-    '"package.module:handler", a module, also in a folder ("src/package.module:handler"); or '
+    "lambda": "The code of Lambda functions by name, ARN or pattern of them, with or without a version or alias: "
+    '"notify" = "handlers/notify.py:handler", a file or, "package.module:handler", a module, also in a folder '
+    '("src/package.module:handler"); or '
     '{ handler = "handlers/notify.py:handler", timeout = 60, '
     'environment = { KEY = "value" } }',
     "callback": "Commands that get the messages of Callback steps on standard input, by queue URL or pattern of them: "
@@ -75,8 +77,13 @@ def _mounts(file: SettingsFile) -> Mapping[S3Uri, Path]:
 
 
 def _function(name: str, value: object, file: SettingsFile) -> Function:
+    if not names_function(name) and not any(sign in name for sign in _SIGNS_OF_PATTERNS):
+        raise UsageError(
+            f'[lambda] "{name}" in {file.path} names no function: write its name, its ARN ({FUNCTION_ARN}), '
+            'or a pattern of them, such as "my-*".'
+        )
     try:
-        return function_from_settings(value, file.path.parent)
+        return function_from_settings(value, file.beside)
     except ValueError as error:
         raise UsageError(f'[lambda] "{name}" in {file.path}: {error}.') from None
 

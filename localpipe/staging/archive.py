@@ -1,4 +1,4 @@
-"""The archive of an output directory: the same bytes for the same files, whoever wrote them and when."""
+"""The archive of an output directory: the same bytes for the same files, whoever wrote them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _COMPRESSION_LEVEL = 6  # gzip's own default; 9 takes twice the time for one percent
+_LATEST = 8**11 - 1  # what a plain tar header can say, in seconds
 
 
 def write_archive(sources: Sequence[Path], target: Path) -> None:
     """Write a gzip tar of what all `sources` hold; one that is a file becomes a member itself.
 
-    Members have no leading directory (containers.md 2.12) and come in order of their path. Owner, times and permissions
-    other than executability say nothing. Symbolic links are kept as links, special files are left out.
+    Members have no leading directory (containers.md 2.12), come in order of their path and keep the second of their last
+    change. Owner and permissions other than executability say nothing. Symbolic links are kept as links, special files are
+    left out.
     """
     with (
         target.open("wb") as raw,
@@ -86,6 +88,7 @@ def _add(archive: tarfile.TarFile, path: Path, name: str) -> None:
     """Add one member with everything made neutral that depends on who made it. Hard links become files of their own."""
     status = path.lstat()
     member = tarfile.TarInfo(name)
+    member.mtime = min(max(int(status.st_mtime), 0), _LATEST)
     member.uname = member.gname = "root"
     if path.is_symlink():
         member.type, member.linkname, member.mode = tarfile.SYMTYPE, str(path.readlink()), 0o777

@@ -10,14 +10,14 @@ from localpipe.core.jobspec import OutputForm
 from localpipe.errors import StoreError
 from localpipe.staging import files, making
 from localpipe.staging.archive import write_archive
-from localpipe.staging.metrics import final_metrics
+from localpipe.staging.metrics import FinalMetrics, final_metrics
 from localpipe.staging.targets import AttemptLayout, folder_of, overlap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path, PurePosixPath
 
-    from localpipe.core.jobspec import JobEnd, JobSpec, MetricDatum, OutputSpec, StagedJob
+    from localpipe.core.jobspec import JobEnd, JobSpec, OutputSpec, StagedJob
     from localpipe.core.ports import ObjectStore
     from localpipe.staging.uploads import Uploads
 
@@ -37,7 +37,7 @@ class Collected:
     failure: str | None = None
     exit_message: str | None = None
     message_undecodable: bool = False
-    metrics: tuple[MetricDatum, ...] = ()
+    metrics: FinalMetrics = field(default_factory=FinalMetrics)
     property_files: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -8,7 +8,7 @@ import stat
 from contextlib import ExitStack, contextmanager
 from itertools import filterfalse
 from pathlib import PurePath
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from localpipe.errors import LocalpipeError
 from localpipe.staging import files
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _Stamp: TypeAlias = tuple[int, int, int]
-"""A file's number, size and time of the last change: another content has another one."""
+"""A file's number, size and time of the last change. Another content has another one, but of a file that is mapped into
+memory: there only the first store counts as a change, until the system writes the page back."""
+
+_BLOCK_BYTES = 1 << 20
 
 
 class Uploads:
@@ -78,6 +81,7 @@ class _HostOutput:
         self._output, self._layout, self._store = output, layout, store
         self.directory = layout.host_path(output.container_dir)
         self._known: dict[str, _Stamp | None] = dict(self._stored()) if output.mirrored else {}
+        self._early: set[str] = set()  # names of what went up while the job ran
 
     def _stored(self) -> Iterator[tuple[str, _Stamp | None]]:
         """Each file that the store holds, with its stamp here where it is as it was put here."""
@@ -103,9 +107,9 @@ class _HostOutput:
         if path.is_dir():
             for name, file in files.named_files(path):
                 if file.lstat().st_size:
-                    self._upload((inner / name).as_posix(), file)
+                    self._upload_early((inner / name).as_posix(), file)
         elif path.exists():
-            self._upload(inner.as_posix(), path)
+            self._upload_early(inner.as_posix(), path)
         else:
             self._delete([name for name in self._known if PurePath(name).is_relative_to(inner)])
 
@@ -116,8 +120,10 @@ class _HostOutput:
             self._delete([name for name in self._known if name not in present])
 
     def upload_changed(self) -> None:
-        """Upload what has not gone up as it is now."""
+        """Upload what has not gone up as it is now. Of what went up early the content is compared, for no stamp can tell."""
         for name, path in self._files():
+            if name in self._early and not self._is_stored(name, path):
+                self._known.pop(name, None)
             self._upload(name, path)
 
     def _source(self) -> Path | None:
@@ -129,6 +135,24 @@ class _HostOutput:
             return iter(())
         files.open_up(source)
         return files.named_files(source)
+
+    def _upload_early(self, name: str, path: Path) -> None:
+        self._early.add(name)
+        self._upload(name, path)
+
+    def _is_stored(self, name: str, path: Path) -> bool:
+        """Whether the store holds the content of a file. One that says itself that it has changed is not read."""
+        if _stamp(path.lstat()) != self._known.get(name):
+            return False
+        uri = files.object_of(self._output, name)
+        info = self._store.head(uri)
+        if info is None or info.size != path.lstat().st_size:
+            return False
+        with (
+            os.fdopen(files.open_below(self._layout.root_dir, path), "rb") as here,
+            self._store.open(uri) as there,
+        ):
+            return _same_content(here, there)
 
     def _upload(self, name: str, path: Path) -> None:
         """Copy a file into the store, as it is: the job may go on writing it."""
@@ -145,6 +169,13 @@ class _HostOutput:
             if self._output.mirrored:
                 self._store.delete(files.object_of(self._output, name))
             del self._known[name]
+
+
+def _same_content(one: BinaryIO, other: BinaryIO) -> bool:
+    while block := one.read(_BLOCK_BYTES):
+        if block != other.read(_BLOCK_BYTES):
+            return False
+    return not other.read(1)
 
 
 def _status(path: Path) -> os.stat_result | None:

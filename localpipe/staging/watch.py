@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -49,6 +50,10 @@ def _tells_something(record: logging.LogRecord) -> bool:
 
 logging.getLogger("watchdog.observers.inotify").addFilter(_tells_something)
 
+_TWICE = r"Callback with id '\d+' (already exists|does not exist) for watch "
+"""What watchdog warns of where a directory is made, or moved, just as it looks through the one around it: it comes upon it
+twice, which does no harm."""
+
 
 @contextmanager
 def watching(
@@ -59,6 +64,7 @@ def watching(
     `telling`: the kinds of events that count. What happens last may never be told. Raises OSError if the machine watches no
     more directories.
     """
+    warnings.filterwarnings("ignore", _TWICE, RuntimeWarning)  # an error made of it would end the watching thread
     observer = Observer()
     for directory, follow in directories:
         observer.schedule(_Handler(follow, telling), str(directory), recursive=True)

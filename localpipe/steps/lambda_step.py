@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from localpipe.core.faults import FaultKind
-from localpipe.core.functions import FunctionEnd
+from localpipe.core.functions import FUNCTION_ARN, FunctionEnd, names_function
 from localpipe.core.work import CallFunction, Failure, FunctionResult, Stopped, Success
 from localpipe.definition.reader import Reader
 from localpipe.definition.wording import scalar_text
+from localpipe.errors import Problem
 from localpipe.jobs.fidelity import approximated, exact
 from localpipe.jobs.requests import REASON_LIMIT
 from localpipe.steps.base import LeafStep
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from localpipe.core.signature import Signature
     from localpipe.core.work import Outcome, ResolvedStep, Work, WorkResult
     from localpipe.definition.model import StepDefinition
-    from localpipe.errors import Problem
 
 _ARN = "FunctionArn"
 _LONGEST_ARN = 256
@@ -61,7 +61,9 @@ class LambdaStep(LeafStep):
     def check(self, step: StepDefinition) -> Iterable[Problem]:
         """It names its function, and declares its outputs."""
         problems: list[Problem] = []
-        Reader(dict(step.fields), step.path, problems, "A step").text(_ARN, longest=_LONGEST_ARN, required=True)
+        arn = Reader(dict(step.fields), step.path, problems, "A step").text(_ARN, longest=_LONGEST_ARN, required=True)
+        if arn is not None and not problems and not names_function(arn):
+            problems.append(Problem(f"{step.path}.{_ARN}", f"{arn!r} is no ARN of a Lambda function ({FUNCTION_ARN})."))
         return [*problems, *check_outputs(step)]
 
     def output_types(self, step: StepDefinition) -> Mapping[str, str] | None:

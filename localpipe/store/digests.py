@@ -72,6 +72,16 @@ class ContentDigests:
 
         return _digest("\n".join(self._using(entries)))
 
+    def of_objects(self, objects: Iterable[ObjectInfo]) -> str:
+        """One digest of objects in their order, each with its URI; one that is removed meanwhile does not count."""
+        wanted = tuple(objects)
+
+        def entries(kept: sqlite3.Connection) -> list[str]:
+            found = ((info.uri, _kept_digest(info, kept)) for info in wanted)
+            return [f"{uri} {digest}" for uri, digest in found if digest]
+
+        return _digest("\n".join(self._using(entries)))
+
     def _using(self, task: Callable[[sqlite3.Connection], _Result]) -> _Result:
         """Do a task that may be done twice: what a damaged file kept is computed again."""
         try:
@@ -97,7 +107,7 @@ class ContentDigests:
 
 
 def state_of(objects: Iterable[ObjectInfo]) -> str:
-    """A digest of names, sizes and times: it changes when an object is written anew, and reads none."""
+    """A digest of names, sizes and times, by which earlier versions marked outputs. It reads none."""
     return _digest("\n".join(f"{info.uri} {info.size} {info.modified_at}" for info in objects))
 
 

@@ -5,20 +5,21 @@ Follows: containers.md section 4.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, TypeAlias
 
-from localpipe.core.tuning import Strategy, Trial
+from localpipe.core.tuning import Strategy, Trial, TrialStatus
 from localpipe.tuning.draws import seed_of
 from localpipe.tuning.ranges import size_of
 from localpipe.tuning.stopping import below_median, falls_behind
 from localpipe.tuning.strategies import PROPOSING, Observation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from localpipe.core.tuning import Objective, Parameters, TuningSpec
+    from localpipe.tuning.history import History
 
 _IMPROVEMENT = 0.01
 """What counts as an improvement: this share of the best objective before, as the service's model has it."""
@@ -64,17 +65,16 @@ class Over(Enum):
     FAILING = auto()
 
 
-def next_moves(
-    spec: TuningSpec, trials: Sequence[Trial], over: Over | None, parents: Sequence[Trial] = ()
-) -> Sequence[Move]:
-    """What to do now. `trials`: in the order of their numbers; `parents`: those of tuning jobs to learn from.
+def next_moves(spec: TuningSpec, history: History, over: Over | None, parents: Sequence[Trial] = ()) -> Sequence[Move]:
+    """What to do now. `parents`: the trials of tuning jobs to learn from.
 
     When nothing runs and nothing is to be done, the tuning job is over.
     """
+    trials = history.trials
     running = [trial for trial in trials if not trial.status.ended]
     unworthy = running if over else [trial for trial in running if _is_unworthy(trial, trials, spec)]
     halts = [Halt(number=trial.number) for trial in unworthy if not trial.halted]
-    return halts if over else [*halts, *_starts(spec, trials, parents, spec.max_parallel - len(running))]
+    return halts if over else [*halts, *_starts(spec, history, parents, spec.max_parallel - len(running))]
 
 
 def most_trials(spec: TuningSpec) -> int | None:
@@ -125,17 +125,27 @@ def _is_unworthy(trial: Trial, trials: Sequence[Trial], spec: TuningSpec) -> boo
     return spec.early_stopping and below_median(trial, others, objective)
 
 
-def _starts(spec: TuningSpec, trials: Sequence[Trial], parents: Sequence[Trial], room: int) -> Sequence[StartTrial]:
-    """As many trials as there is room for; each knows of those before it."""
-    known = list(trials)
+def _starts(spec: TuningSpec, history: History, parents: Sequence[Trial], room: int) -> Sequence[StartTrial]:
+    """As many trials as there is room for.
+
+    Each knows of those before it, and how those went whose end made room for it, in the order of their ends: so that what
+    it tries hangs on that order alone, and not on how many ends are taken in at once.
+    """
+    trials = list(history.trials)
     starts: list[StartTrial] = []
-    while len(starts) < room and (spec.max_trials is None or len(known) < spec.max_trials):
-        start = _next_start(spec, known, parents)
+    while len(starts) < room and (spec.max_trials is None or len(trials) < spec.max_trials):
+        made_room = history.ended[: max(0, len(trials) + 1 - spec.max_parallel)]
+        start = _next_start(spec, _when_ended(trials, made_room), parents)
         if start is None:
             break
         starts.append(start)
-        known.append(start.trial(spec.job_name))
+        trials.append(start.trial(spec.job_name))
     return starts
+
+
+def _when_ended(trials: Iterable[Trial], ended: Collection[int]) -> Sequence[Trial]:
+    """The trials as they were when those numbers, and no others, had ended."""
+    return [trial if trial.number in ended else replace(trial, status=TrialStatus.RUNNING) for trial in trials]
 
 
 def _next_start(spec: TuningSpec, known: Sequence[Trial], parents: Sequence[Trial]) -> StartTrial | None:

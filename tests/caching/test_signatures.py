@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import botocore.session
@@ -267,3 +267,23 @@ def test_a_model_counts_by_its_containers() -> None:
 
 SIGNATURE = TYPES["Transform"].signature
 assert SIGNATURE is not None
+
+
+@pytest.mark.parametrize(
+    ("kind", "at"),
+    [
+        ("Processing", lambda uri: {"ProcessingOutputConfig": {"Outputs": [{"S3Output": {"S3Uri": uri}}]}}),
+        ("Training", lambda uri: {"OutputDataConfig": {"S3OutputPath": uri}}),
+        ("Transform", lambda uri: {"TransformOutput": {"S3OutputPath": uri}}),
+        ("Tuning", lambda uri: {"TrainingJobDefinition": {"OutputDataConfig": {"S3OutputPath": uri}}}),
+        ("Tuning", lambda uri: {"TrainingJobDefinitions": [{"OutputDataConfig": {"S3OutputPath": uri}}]}),
+    ],
+)
+def test_by_contents_a_directory_of_this_machine_to_write_to_counts_and_a_prefix_does_not(
+    kind: str, at: Callable[[str], JSON]
+) -> None:
+    def key(uri: str) -> str:
+        return content_key(a_step(kind, at(uri)))
+
+    assert key("s3://b/one") == key("s3://b/two")
+    assert len({key("s3://b/one"), key("s3://localpipe-files/one"), key("s3://localpipe-files/two")}) == 3

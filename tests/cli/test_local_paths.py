@@ -85,11 +85,29 @@ def test_results_in_a_directory_are_found_by_later_executions(cli: Cli, write: W
     alone = cli("run", "pipe.json", "--runner", "process", "--only", "Again")
     assert alone.status == 0, alone.err
     ended = cli("run", "pipe.json", "--runner", "process", "-p", "Out=./two")
+    there = f"; it lies in {place}/one; nothing was written to {place}/two\n"
     assert "  Up: Succeeded, cached: " in ended.err
+    assert ended.err.count(there) == 2
+    assert f"  note: './two' goes to s3://localpipe-files{place}/two.\n" in ended.err
+    assert f"nothing was written to {place}/two" in cli("show", "last").out
+    assert f" stands for it{there[:-1]}.\n" in cli("explain", "last", "Up").out
     as_told = cli("run", "pipe.json", "--runner", "process", "--cache", "off", "-p", f"Out={one}")
     assert as_told.status == 0, as_told.err
-    assert " is written as " not in as_told.err
+    assert " goes to " not in as_told.err
     assert not (place / "two").exists()
+
+
+@pytest.mark.sandbox
+def test_by_contents_a_step_is_done_again_for_another_directory(cli: Cli, write: Write, place: Path) -> None:
+    put(place, "data/a.txt")
+    where = {"Name": "Out", "Type": "String", "DefaultValue": "./one"}
+    write(pipeline(step("Up", UPPER, source="data", target={"Get": "Parameters.Out"}), parameters=(where,)))
+    run = ("run", "pipe.json", "--runner", "process", "--cache", "content")
+    for target, is_done in (("one", True), ("one", False), ("two", True)):
+        ended = cli(*run, "-p", f"Out=./{target}")
+        assert ("cached: " in ended.err) != is_done, ended.err
+        assert (place / target / "b.txt").read_text() == "ONE\n"
+    assert f"s3://localpipe-files{place}/two" in " ".join(cli("explain", "last", "Up", "--json").out.split())
 
 
 def test_nothing_is_copied_to_where_local_files_are_only_shown(cli: Cli, place: Path) -> None:

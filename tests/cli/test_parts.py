@@ -301,7 +301,9 @@ def test_a_given_outcome_wins_over_the_sources(cli: Cli, write: Write) -> None:
 
 def test_a_step_that_gives_nothing_can_be_taken_as_done(cli: Cli, write: Write) -> None:
     write(pipeline(model("A"), model("B", DependsOn=["A"]), using("C", "A")))
-    assert "no value is given for it" in cli("run", "pipe.json", "--only", "C", "--done", "A").err
+    lacking = cli("run", "pipe.json", "--only", "C", "--done", "A").err
+    told = 'it takes Steps.A.ModelName, for which no value is given. Give it too: --set "Steps.A.ModelName=VALUE"\n'
+    assert told in lacking
     ended = cli("run", "pipe.json", "--json", "--only", "B", "--done", "A")
     assert (reused(ended), rows(ended)["B"]["StepStatus"]) == ({"A"}, "Succeeded")
     assert "  A: Succeeded, not selected: taken as done\n" in ended.err
@@ -320,8 +322,8 @@ def test_a_value_that_is_not_given_is_named(cli: Cli, write: Write) -> None:
     ended = cli("run", "pipe.json", "--only", "C", "--set", "Steps.B.ExecutionRoleArn=arn:aws:iam::111122223333:role/test")
     assert ended.err == (
         "Error: The pipeline definition has problems:\n"
-        "  $.Steps[4].Arguments.PrimaryContainer.Image['Std:Join'].Values[1]: no value is given for it: the step has no "
-        "member 'ModelName'. Choose one of 'ExecutionRoleArn'. Give it too, by --set.\n"
+        "  $.Steps[4].Arguments.PrimaryContainer.Image['Std:Join'].Values[1]: it takes Steps.B.ModelName, for which no "
+        'value is given. Give it too: --set "Steps.B.ModelName=VALUE"\n'
     )
 
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from localpipe.cli.progress import PlainProgress, duration_words
-from localpipe.scheduling.events import AttemptFailed, AttemptStarted, ExecutionStarted, Recorded, RetryScheduled
+from localpipe.scheduling.events import (
+    AttemptFailed,
+    AttemptStarted,
+    ChildAwaitedRoom,
+    ChildStarted,
+    ExecutionStarted,
+    JobLaunched,
+    Recorded,
+    RetryScheduled,
+)
 
 
 @pytest.mark.parametrize(
@@ -39,3 +48,18 @@ def test_a_retry_says_whose_policy_it_follows(capsys: pytest.CaptureFixture[str]
     for seq, event in enumerate(events, 1):
         progress(Recorded(seq, float(seq), event))
     assert capsys.readouterr().err.splitlines()[-1].partition("  ")[2] == f"A: attempt 2 follows in 2 h by {by}"
+
+
+def test_a_job_of_a_step_that_waits_for_room_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = PlainProgress({})
+    events = (
+        ExecutionStarted("pipe", "abc", {}, {}, None, {}),
+        AttemptStarted("Tune", 1, ""),
+        JobLaunched("Tune", 1),
+        ChildStarted("Tune", 1, 2, "tune-2"),
+        ChildAwaitedRoom("Tune", 1, 2, "waits for room: wants 1 job slot"),
+    )
+    for seq, event in enumerate(events, 1):
+        progress(Recorded(seq, float(seq), event))
+    told = [line.partition("  ")[2] for line in capsys.readouterr().err.splitlines()[-2:]]
+    assert told == ["Tune: job 2 Starting", "Tune: job 2 waits for room: wants 1 job slot"]

@@ -61,6 +61,20 @@ def test_a_run_tells_of_each_training_job(cli: Cli, write: Write, definition: JS
     assert summary.endswith("  3 jobs, best: job 3, loss = 2")
 
 
+def test_a_training_job_that_waits_for_room_says_so(cli: Cli, write: Write, place: Path) -> None:
+    training_python(place, TRAIN)
+    with (place / "localpipe.toml").open("a") as settings:
+        settings.write("\n[slots]\njobs = 1\n")
+    grid = ranges(categories=[categorical("x", "long", "so")])
+    given = training_definition(OWN_IMAGE)
+    step = tuning("Tune", strategy="Grid", jobs=None, parallel=2, ranges=grid, TrainingJobDefinition=given)
+    ended = cli("run", write(pipeline(step)), "--runner", "process")
+    assert ended.status == 0
+    (told,) = [line for line in lines(ended.err) if "waits for room" in line]
+    waits = "waits for room: wants 1 job slot; 1 of 1 are taken (jobs run: 1 by this execution)"
+    assert told in {f"Tune: job {number} {waits}" for number in (1, 2)}
+
+
 def test_the_training_jobs_are_shown_with_their_step(cli: Cli, write: Write, definition: JSON) -> None:
     cli("run", write(definition), "--runner", "process")
     shown = [re.sub(r"\d+\.\d s", "0.1 s", line) for line in lines(cli("show", "last").out)]
@@ -111,6 +125,7 @@ if given["x"] == "odd":
     print("loss=1e999")
 """
 NO_VALUE = "no line of its log matched the metric 'loss' (regex 'loss=([-0-9.e]+)') with a finite number"
+INFINITE = "its log gave '1e999' for the metric 'loss' (regex 'loss=([-0-9.e]+)'), which is no finite number"
 
 
 def silent(place: Path, *values: str) -> JSON:
@@ -127,12 +142,17 @@ def test_training_jobs_without_an_objective_are_told_from_those_with_one(cli: Cl
     assert [line for line in lines(ended.err) if "Completed" in line] == [
         f"Tune: job 1 Completed  no objective  x = mute  {NO_VALUE}",
         "Tune: job 2 Completed  loss = 1  x = good",
-        f"Tune: job 3 Completed  no objective  x = odd  {NO_VALUE}",
+        f"Tune: job 3 Completed  no objective  x = odd  {INFINITE}",
     ]
     shown = [re.sub(r" {2,}", "  ", line) for line in cli("show", "last").out.splitlines()]
+    one = cli("show", "last", "Tune").out.splitlines()
+    assert one[one.index("Jobs of Tune") :] == cli("show", "last").out.partition("\n\nJ")[2].join(["J", ""]).splitlines()
+    jobs = cli("show", "last", "--json").document["Steps"][0]["Jobs"]
+    assert cli("show", "last", "Tune", "--json").document["Jobs"] == jobs
+    assert len(jobs) == 3
     assert [line.partition("  no objective")[1:] for line in shown if line.startswith(("001", "003"))] == [
         ("  no objective", f"  x = mute  {NO_VALUE}"),
-        ("  no objective", f"  x = odd  {NO_VALUE}"),
+        ("  no objective", f"  x = odd  {INFINITE}"),
     ]
 
 

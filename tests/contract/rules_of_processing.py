@@ -6,9 +6,15 @@ from rules_model import Rule, everywhere, rule
 
 NO_IMAGE = {"process": "Its environments have no ENTRYPOINT or CMD: refused when the job starts, naming the image."}
 STATIC = everywhere("Static keys of the run and the local S3's address take their place; an isolated job gets none.")
-OTHER_USER = {
+_KEEPS_ITS_NAME = (
+    "A directory that came with an input cannot be renamed by `os.rename` (EXDEV): overlays of user namespaces do not; "
+    "`shutil.move` and `mv` copy it."
+)
+CHANGED_INPUT = {
     "docker": "The files of an input belong to the user of this machine: an image whose USER is another, and not root, can "
-    "add and remove files there and not change those that came."
+    "add and remove files there and not change those that came.",
+    "process": _KEEPS_ITS_NAME,
+    "sandbox": _KEEPS_ITS_NAME,
 }
 AWS_ALONE = everywhere("AWS's own image has no stand-in: refused by name before the run. Name yours under `[images]`.")
 SPARK = everywhere(
@@ -28,6 +34,7 @@ _NETWORK = "processing::test_the_network_stands_in_the_configuration_when_given"
 _HOSTS = "processing::test_several_hosts_know_one_another"
 _PIPE = "processing::test_objects_are_streamed_in_pipe_mode_and_unpacked"
 _WRITABLE_INPUT = "processing::test_a_job_may_write_into_its_input_and_the_object_stays"
+RENAMED_INPUT = "docker::test_a_directory_of_an_input_may_be_renamed"
 _OTHER_USER = "docker::test_an_images_own_user_may_add_and_remove_files_of_an_input_and_not_change_them"
 _MANAGED = "processing::test_inputs_and_outputs_that_the_container_manages_are_left_to_it"
 _DIRECTORIES = "processing::test_output_directories_are_there_empty_and_writable"
@@ -148,7 +155,8 @@ RULES: tuple[Rule, ...] = (
         _PIPE,
         _WRITABLE_INPUT,
         _OTHER_USER,
-        differs=OTHER_USER,
+        RENAMED_INPUT,
+        differs=CHANGED_INPUT,
     ),
     rule(
         "1.6-5",

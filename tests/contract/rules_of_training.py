@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rules_model import Rule, everywhere, rule
-from rules_of_processing import OTHER_USER, STATIC
+from rules_of_processing import CHANGED_INPUT, RENAMED_INPUT, STATIC
 
 OWN_GPUS = {
     "docker": "Those of this machine, where the engine passes GPUs on.",
@@ -165,7 +165,8 @@ RULES: tuple[Rule, ...] = (
         _ACCESS,
         "processing::test_a_job_may_write_into_its_input_and_the_object_stays",
         "docker::test_an_images_own_user_may_add_and_remove_files_of_an_input_and_not_change_them",
-        differs=OTHER_USER,
+        RENAMED_INPUT,
+        differs=CHANGED_INPUT,
     ),
     rule(
         "2.4-1",
@@ -358,8 +359,9 @@ RULES: tuple[Rule, ...] = (
     rule(
         "2.13-2",
         "B",
-        "The last value of each metric that has one, at most 40.",
+        "The last value of each metric that has one, at most 40; each match in a line is a value.",
         _METRICS,
+        "metrics::test_each_match_in_a_line_is_a_value_and_the_last_is_final",
         "metrics::test_there_are_at_most_forty",
     ),
     rule("2.13-3", "B", "Regexes of at most 500 characters, 40 definitions.", _LIMIT, _AT_LIMIT),

@@ -22,7 +22,7 @@ import pytest
 
 from localpipe.core.jobspec import Access, JobExit, Mount, StagedHost, StagedJob
 from localpipe.core.names import AttemptKey
-from localpipe.errors import ImageMissing
+from localpipe.errors import ImageMissing, JobFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -745,6 +745,14 @@ class AheadContract(RunnerContract):
         assert running.wait() == JobExit(exit_code=0)
         running.remove()
         assert place.log() == "data\ndata\ngiven\ndata\ninner\n"
+
+    def test_it_can_be_taken_back_twice_and_not_started_then(self, runner: Runner, place: Workplace) -> None:
+        prepared = runner.prepare(place.shell_job("echo ran >/opt/ml/output/ran"))
+        prepared.remove()
+        prepared.remove()
+        with pytest.raises(JobFailed):
+            prepared.start()
+        assert not (place.output / "ran").exists()
 
     def test_nothing_of_the_job_runs_before_its_start(self, runner: Runner, place: Workplace) -> None:
         prepared = runner.prepare(place.shell_job("echo ran >/opt/ml/output/ran"))

@@ -24,12 +24,11 @@ from runner_contract import GRACE_SECONDS, OPT_ML, Ahead, AheadContract, RunnerC
 from localpipe.core.jobspec import Access, JobExit, Limits, Mount
 from localpipe.errors import ImageMissing, JobFailed, NotSupported
 from localpipe.runners import _docker_container as containers
-from localpipe.runners._docker_ahead import WaitingContainer
 from localpipe.runners._docker_engine import connect
 from localpipe.runners._docker_errors import engine_errors
 from localpipe.runners._docker_home import DockerEngine, LocalImage
 from localpipe.runners._docker_reclaim import ReclaimHelper
-from localpipe.runners._docker_stream import mended_lines, whole_lines
+from localpipe.runners._docker_stream import AttachedStream, mended_lines, whole_lines
 from localpipe.runners.docker import DockerRunner, ImageNames, image_platform
 from localpipe.runners.engine_address import engine_address
 
@@ -221,6 +220,23 @@ def test_an_images_own_user_may_add_and_remove_files_of_an_input_and_not_change_
     note = "its user 12345 may add and remove files of an input, but not change those that came"
     assert runner.image(image).notes == (note,)
     assert runner.image(place.image).notes == ()
+
+
+@pytest.mark.docker
+def test_a_directory_of_an_input_may_be_renamed(runner: DockerRunner, place: Workplace) -> None:
+    view = place.attempt_dir / "views" / "train"
+    (view / "came" / "inner").mkdir(parents=True)
+    (view / "came" / "inner" / "file").write_text("original\n")
+    (place.opt_ml / "train").mkdir()
+    mount = Mount(host_dir=view, container_dir=OPT_ML / "train", access=Access.OVERLAY)
+    program = (
+        "import os; os.chdir('/opt/ml/train'); os.rename('came', 'went'); os.rename('went/inner', 'inner'); "
+        "print(open('inner/file').read(), sorted(os.listdir()), os.listdir('went'))"
+    )
+    job = place.shell_job(f'python3 -c "{program}"', mounts=[mount])
+    assert run(runner, job).exit_code == 0
+    assert place.log() == "original\n ['inner', 'went'] []\n"
+    assert (view / "came" / "inner" / "file").read_text() == "original\n"
 
 
 @pytest.mark.docker
@@ -438,16 +454,59 @@ def test_a_container_can_be_made_before_its_directories_and_these_anew_afterward
     assert (place.attempt_dir / "views" / "data").read_text() == "view "
 
 
+WAITS = """
+import sys, time
+from pathlib import Path
+from runner_contract import Workplace
+from test_docker_runner import BASE_IMAGE, docker_runner
+place = Workplace(Path(sys.argv[1]), BASE_IMAGE)
+prepared = docker_runner(Path(sys.argv[1])).prepare(place.shell_job("echo ran > /opt/ml/output/ran"), ahead=True)
+print(place.execution_id, flush=True)
+time.sleep(600)
+"""
+
+
 @pytest.mark.docker
-def test_a_container_that_waits_ends_when_nobody_can_start_it_any_more(
-    runner: DockerRunner, place: Workplace, api: docker.APIClient
-) -> None:
-    waiting = runner.prepare(place.shell_job("echo ran > /opt/ml/output/ran"), ahead=True)
-    assert isinstance(waiting, WaitingContainer)
-    waiting.stream.close()  # as the kernel does for a process that was killed
-    (container,) = api.containers(all=True, filters={"label": f"localpipe.execution={place.execution_id}"})
+def test_a_container_that_waits_ends_when_localpipe_is_killed(tmp_path: Path, api: docker.APIClient) -> None:
+    tests = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    environment = {**os.environ, "PYTHONPATH": tests}
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITS, tmp_path], env=environment, stdout=subprocess.PIPE, text=True
+    ) as one:
+        assert one.stdout is not None
+        execution_id = one.stdout.readline().strip()
+        (container,) = api.containers(filters={"label": f"localpipe.execution={execution_id}"})
+        one.kill()
     assert api.wait(container["Id"], timeout=30)["StatusCode"] != 0
-    assert not (place.output / "ran").exists()
+    api.remove_container(container["Id"], v=True)
+    assert not (tmp_path / "attempt/root/opt/ml/output/ran").exists()
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("end", ["kill", "remove_container"])
+def test_a_job_whose_waiting_container_was_ended_by_somebody_runs_in_another(
+    runner: DockerRunner, place: Workplace, api: docker.APIClient, end: str
+) -> None:
+    prepared = runner.prepare(place.shell_job("echo ran"), ahead=True)
+    (container,) = api.containers(filters={"label": f"localpipe.execution={place.execution_id}"})
+    with closing(AttachedStream(api, container["Id"])) as ending:
+        api.kill(container["Id"]) if end == "kill" else api.remove_container(container["Id"], force=True)
+        assert ending.has_news(30)
+    running = prepared.start()
+    assert (running.wait(), place.log()) == (JobExit(exit_code=0), "ran\n")
+    running.remove()
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("variable", ["my.var", "a-b", "PWD", "SHLVL", "OLDPWD", "PPID", "IFS", "OPTIND"])
+def test_a_job_prepared_ahead_has_every_variable_that_it_is_given(
+    runner: DockerRunner, place: Workplace, variable: str
+) -> None:
+    program = "import os, sys; print(os.environ[sys.argv[1]])"
+    job = place.job("python3", "-c", program, variable, environment={variable: "/given"})
+    running = runner.prepare(job, ahead=True).start()
+    assert (running.wait(), place.log()) == (JobExit(exit_code=0), "/given\n")
+    running.remove()
 
 
 @pytest.mark.docker

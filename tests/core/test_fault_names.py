@@ -46,6 +46,10 @@ def test_a_fault_is_named_in_one_word_and_its_text_names_it_again(text: str, fau
         ("Train=spot*2", f"There is no fault 'spot'. Did you mean 'spot-interruption'? {KINDS}"),
         ("T=time-limit*0", "Fault 'T=time-limit*0' never happens: the number of times is at least 1."),
         (
+            "A=Step.THROTTLING*99999",
+            "Fault 'A=Step.THROTTLING*99999': the number of times is at most 9999.",
+        ),
+        (
             "T=Step.THROTTLING@3",
             "Fault 'T=Step.THROTTLING@3': Step.THROTTLING comes before the containers run, so it takes no seconds.",
         ),

@@ -4,10 +4,22 @@ import re
 
 import pytest
 
-from localpipe.core.names import AttemptKey, job_name
+from localpipe.core.names import AttemptKey, S3Uri, job_name
 
 KEY = AttemptKey(execution_id="abcdefghij12", step="Train", attempt=1)
 PATTERN = r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
+
+
+@pytest.mark.parametrize("text", ["S3://bkt/x", "s3:/bkt/x", "s3:bkt/x", "arn:aws:s3:::bkt/x", "arn:aws-cn:s3:::bkt/x"])
+def test_an_s3_uri_with_another_beginning_is_told_as_it_is_meant(text: str) -> None:
+    with pytest.raises(ValueError, match=re.escape("is not an S3 URI (s3://bucket/key): write s3://bkt/x")):
+        S3Uri.parse(text)
+
+
+@pytest.mark.parametrize("text", ["http://b/x", "b/x", "s3://", "s3:///x"])
+def test_what_is_meant_by_any_other_text_is_not_guessed(text: str) -> None:
+    with pytest.raises(ValueError, match=r"\(s3://bucket/key\)$"):
+        S3Uri.parse(text)
 
 
 @pytest.mark.parametrize("prefix", [None, "mine", "mine-", "my-prefix-that-is-rather-long-and-goes-", "x" * 63])

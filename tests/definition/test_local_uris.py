@@ -51,6 +51,7 @@ def uri_of(definition: JSON) -> JSON:
         ("file://localhost/data", "data"),
         ("file:/data", "data"),
         ("file:///my%20data", "my data"),
+        ("FILE:///data", "data"),
         ("/my%20data", "my%20data"),
         ("~/data", "home/me/data"),
         ("file://~/data/", "home/me/data/"),
@@ -155,4 +156,4 @@ def test_paths_are_normalised() -> None:
     assert absolute("a/../b//c/", "/d", "/h") == "/d/b/c/"
     assert absolute("file://", "/d", "/h") == "/d/"
     assert is_local("a:b")
-    assert not is_local("S3://b")
+    assert not any(map(is_local, ("S3://b", "s3:/b/k", "arn:aws:s3:::b/k")))

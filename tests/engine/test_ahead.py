@@ -115,3 +115,17 @@ def test_a_container_made_ahead_of_a_step_that_never_runs_does_no_harm(run: Run)
     runner = Announcing(A=first)
     assert run(chain(), runner).status == "Failed"
     assert [key.step for key in runner.started] == ["A"]
+
+
+def test_nothing_is_made_ahead_of_a_step_without_a_job(run: Run) -> None:
+    def first(container: ScriptedContainer) -> int:
+        del container
+        assert runner.announced["B"].wait(10)
+        return 1
+
+    runner = Announcing(A=first)
+    first_step, second = chain()["Steps"]
+    queue = "https://sqs.us-east-1.amazonaws.com/111122223333/approvals"
+    ask = {"Name": "Ask", "Type": "Callback", "SqsQueueUrl": queue, "DependsOn": ["A"], "OutputParameters": []}
+    assert run(pipeline(first_step, ask, second), runner).status == "Failed"
+    assert [job.key.step for job in runner.jobs] == ["A", "B"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import bz2
+import os
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -13,8 +15,10 @@ from support import IMAGE, PROCESSING, output_of, pipeline, processing
 
 from localpipe.core.faults import parse_fault
 from localpipe.core.names import S3Uri
+from localpipe.engine.reuse import objects_under
+from localpipe.errors import StoreError
 from localpipe.runners.scripted import ScriptedContainer, ScriptedRunner
-from localpipe.scheduling.events import AttemptStarted, CacheChecked, JobLaunched, MessageSent
+from localpipe.scheduling.events import AttemptStarted, CacheChecked, JobLaunched, MessageSent, StepSucceeded
 from localpipe.service.callbacks import send_pipeline_execution_step_success
 from localpipe.service.cleaning import remove_execution
 from localpipe.service.executions import (
@@ -26,12 +30,14 @@ from localpipe.service.executions import (
 )
 from localpipe.service.explain import explain
 from localpipe.service.preflight import preflight
+from localpipe.service.results import results_of
 from localpipe.service.wiring import Home
 from localpipe.settings import load_settings
+from localpipe.store import state_of
 
 if TYPE_CHECKING:
     from localpipe.core import JSON
-    from localpipe.scheduling.events import Recorded
+    from localpipe.scheduling.events import Event, Recorded
 
 RAW = "s3://bucket/raw/data.csv"
 CACHED = {"Enabled": True, "ExpireAfter": "30d"}
@@ -359,6 +365,68 @@ def test_a_result_whose_place_something_else_has_taken_counts_for_the_service_al
     opened("content").store.put(S3Uri("bucket", "Prep/clean/x.txt"), b"something else")
     _, did = run(opened("service"), two_steps())
     assert did == []
+
+
+def replaced(home: Home, content: bytes) -> None:
+    """Have another content in the output of Prep, of the same time."""
+    file = home.store.head(S3Uri("bucket", "Prep/clean/x.txt"))
+    assert file is not None
+    times = file.path.stat()
+    file.path.chmod(0o600)
+    file.path.write_bytes(content)
+    os.utime(file.path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def test_a_place_that_something_of_the_same_size_and_time_has_taken_is_seen(opened: Opened) -> None:
+    home = opened("content")
+    run(home, two_steps())
+    output = home.store.head(S3Uri("bucket", "Prep/clean/x.txt"))
+    assert output is not None
+    replaced(home, b"?" * output.size)
+    ended, did = run(home, two_steps())
+    assert did[:1] == ["Prep"]
+    assert verdict(ended, "Prep", "content") == "Overwritten"
+
+
+def test_a_result_stands_where_its_outputs_hold_the_same_however_they_came_there(opened: Opened) -> None:
+    home = opened("content")
+    run(home, two_steps())
+    output = home.store.head(S3Uri("bucket", "Prep/clean/x.txt"))
+    assert output is not None
+    home.store.put(S3Uri("bucket", "Prep/clean/x.txt"), output.path.read_bytes())
+    _, did = run(home, two_steps())
+    assert did == []
+
+
+def test_an_output_that_an_earlier_version_marked_is_known_by_its_size_and_time(opened: Opened) -> None:
+    home = opened("content")
+    ended, _ = run(home, two_steps())
+    events = [fact.event for fact in home.journal.read(ended.name.execution_id)]
+    home.journal.append("anearlierone", [marked_as_before(event, home) for event in events])
+    again, did = run(home, two_steps())
+    assert did == []
+    assert row(again, "Prep")["CacheHitResult"]["SourcePipelineExecutionArn"].endswith("/anearlierone")
+    home.store.put(S3Uri("bucket", "Prep/clean/x.txt"), b"something else")
+    assert run(home, two_steps())[1][:1] == ["Prep"]
+
+
+def test_a_result_whose_outputs_cannot_be_read_is_not_found_again(opened: Opened) -> None:
+    def unreadable(objects: object) -> str:
+        raise StoreError("AccessDenied", "no")
+
+    home = opened("content")
+    ended, _ = run(home, two_steps())
+    results = replace(results_of(ended.name, home, ScriptedRunner()), contents=unreadable)
+    end = StepSucceeded("Prep", 1, {}, keys=("key",))
+    assert results.marked(end, ["s3://bucket/Prep/clean"]) == replace(end, keys=())
+
+
+def marked_as_before(event: Event, home: Home) -> Event:
+    """The fact as earlier versions wrote it, by the sizes and times of the outputs."""
+    if not isinstance(event, StepSucceeded):
+        return event
+    marks = {uri: state_of(objects_under(S3Uri.parse(uri), home.store)) for uri in event.published}
+    return replace(event, published=marks)
 
 
 def test_what_the_service_leaves_out_counts_among_contents(opened: Opened) -> None:

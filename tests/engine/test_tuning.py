@@ -15,7 +15,7 @@ from tuning_support import categorical, hyperparameters, logs_loss, ranges, trai
 from localpipe.core.names import S3Uri
 from localpipe.errors import DefinitionError, ImageMissing
 from localpipe.runners.scripted import ScriptedContainer, ScriptedRunner
-from localpipe.scheduling.events import ChildEnded, ChildStarted, JobLaunched
+from localpipe.scheduling.events import ChildAwaitedRoom, ChildEnded, ChildStarted, JobLaunched
 from localpipe.service.executions import (
     PipelineExecution,
     describe_pipeline_execution,
@@ -78,6 +78,25 @@ def test_the_fifty_best_are_told(run: Start) -> None:
     losses = [each["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] for each in summaries]
     of_all = sorted(job.properties["FinalMetricDataList"][0]["Value"] for job in jobs(ended))
     assert (len(of_all), losses) == (51, of_all[:50])
+
+
+def test_a_training_job_that_waits_for_room_says_so_until_it_runs(home: Home, start: Start) -> None:
+    other = home.slots("otherexecution")
+    count = home.settings.room.jobs
+    taken = [other.take() for _ in range(count)]
+    runner = ScriptedRunner({"Tune": SQUARE})
+
+    def observe(fact: Recorded) -> None:
+        if isinstance(fact.event, ChildAwaitedRoom):
+            for ticket in taken:
+                other.give_back(ticket)
+
+    ended = drive(start(pipeline(tuning("Tune", jobs=1)), runner), observe, runner)
+    holders = f"(jobs run: {count} by execution otherexecution)"
+    reason = f"waits for room: wants 1 job slot; {count} of {count} are taken {holders}"
+    told = [event for event in events(home, ended) if isinstance(event, ChildAwaitedRoom)]
+    assert told == [ChildAwaitedRoom("Tune", 1, 1, reason)]
+    assert [(job.status, job.awaits) for job in jobs(ended)] == [("Completed", "")]
 
 
 def test_names_are_those_of_the_service(run: Start) -> None:

@@ -10,7 +10,8 @@ from localpipe.core.functions import (
     Function,
     function_from_settings,
     function_name,
-    unqualified,
+    names_from_nearest,
+    names_function,
 )
 from localpipe.functions.find import find_function, usable_handler
 from localpipe.functions.keep import unpacked
@@ -25,16 +26,45 @@ def named(handler: str) -> Function:
 
 
 @pytest.mark.parametrize(
-    ("text", "name", "without_version"),
+    ("text", "names"),
     [
-        (ARN, "notify", ARN),
-        (f"{ARN}:prod", "notify", ARN),
-        ("notify", "notify", "notify"),
-        ("notify:prod", "notify", "notify"),
+        ("notify", ("notify",)),
+        ("notify:prod", ("notify:prod", "notify")),
+        ("function:notify", ("function:notify", "notify")),
+        ("123456789012:function:notify", ("123456789012:function:notify", "function:notify", "notify")),
+        (ARN, (ARN, "123456789012:function:notify", "function:notify", "notify")),
+        (
+            f"{ARN}:$LATEST",
+            (
+                f"{ARN}:$LATEST", "123456789012:function:notify:$LATEST", "function:notify:$LATEST", "notify:$LATEST",
+                ARN, "123456789012:function:notify", "function:notify", "notify",
+            ),
+        ),
     ],
+)  # fmt: skip
+def test_a_function_is_named_by_itself_its_arn_or_a_part_of_that(text: str, names: tuple[str, ...]) -> None:
+    assert names_function(text)
+    assert names_from_nearest(text) == names
+    assert function_name(text) == "notify"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "arn:aws:lambda:us-east-1:123456789012:notify", ARN.replace("lambda", "sqs"), "a:function:notify", "a b", "a:b:c"],
 )
-def test_a_function_is_named_by_itself_or_by_an_arn(text: str, name: str, without_version: str) -> None:
-    assert (function_name(text), unqualified(text)) == (name, without_version)
+def test_what_names_no_function_is_told_apart(text: str) -> None:
+    assert not names_function(text)
+
+
+def test_the_first_pattern_that_fits_counts_where_no_name_does() -> None:
+    first, second, exact = named("a.a"), named("b.b"), named("c.c")
+    patterns = {"not*": first, "*:function:*": second}
+    assert find_function("notify", patterns, {}) == first
+    assert find_function(ARN, patterns, {"notify": CapturedFunction(name="notify")}) == first
+    assert find_function(ARN, {"*:prod": first, "*:function:*": second}, {}) == second
+    assert find_function(f"{ARN}:prod", {"*:prod": first}, {}) == first
+    assert find_function(f"{ARN}:prod", {"*": first, "notify:prod": exact}, {}) == exact
+    assert find_function(f"{ARN}:test", {"notify:prod": exact}, {}) is None
 
 
 def test_the_nearest_name_in_the_settings_wins_and_wins_over_the_script() -> None:
@@ -51,13 +81,13 @@ def test_the_nearest_name_in_the_settings_wins_and_wins_over_the_script() -> Non
 
 def test_settings_name_a_file_or_a_module() -> None:
     folder = Path("/project")
-    by_file = function_from_settings("handlers/notify.py:on_end", folder)
+    by_file = function_from_settings("handlers/notify.py:on_end", folder.joinpath)
     assert (by_file.handler, by_file.directory, by_file.timeout_seconds) == ("notify.on_end", folder / "handlers", 120)
     assert by_file.file == folder / "handlers" / "notify.py"
-    by_module = function_from_settings("company.notify:handler", folder)
+    by_module = function_from_settings("company.notify:handler", folder.joinpath)
     assert (by_module.handler, by_module.directory) == ("company.notify.handler", folder)
     assert by_module.file is None
-    table = function_from_settings({"handler": "n.py:h", "timeout": 9, "environment": {"A": "b"}}, folder)
+    table = function_from_settings({"handler": "n.py:h", "timeout": 9, "environment": {"A": "b"}}, folder.joinpath)
     assert (table.handler, table.timeout_seconds, table.environment) == ("n.h", 9, {"A": "b"})
 
 
@@ -75,7 +105,7 @@ def test_settings_name_a_file_or_a_module() -> None:
 )
 def test_settings_that_name_no_function_say_why(value: object, reason: str) -> None:
     with pytest.raises(ValueError) as refused:  # noqa: PT011 - the text is compared below
-        function_from_settings(value, Path("/project"))
+        function_from_settings(value, Path("/project").joinpath)
     assert str(refused.value).startswith(reason)
 
 

@@ -42,7 +42,7 @@ def test_what_is_broken_or_not_there_imports_nothing(project: Path) -> None:
 
 @pytest.mark.parametrize("handler", ["handlers/notify.py:handler", "handlers/notify:handler", "handlers.notify:handler"])
 def test_a_change_of_what_the_handler_imports_changes_the_digest(project: Path, handler: str) -> None:
-    function = function_from_settings(handler, project)
+    function = function_from_settings(handler, project.joinpath)
     before = code_digest(function, project / "runs")
     (project / "broken.py").write_text("never imported")
     assert code_digest(function, project / "runs") == before

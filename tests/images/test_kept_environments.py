@@ -4,7 +4,14 @@ import os
 import time
 from pathlib import Path
 
-from localpipe.images.kept_environments import KeptEnvironment, kept_environments, note_use, outdated, remove_environment
+from localpipe.images.kept_environments import (
+    KeptEnvironment,
+    kept_environments,
+    note_use,
+    outdated,
+    remove_environment,
+    remove_what_was_left,
+)
 from localpipe.images.wheels import MARKER, filled
 
 DAY = 86_400.0
@@ -36,10 +43,20 @@ def test_a_use_is_noted_and_what_is_removed_is_to_be_made_anew(tmp_path: Path) -
     assert kept_environments(tmp_path) == [environment]
     note_use(environment.directory)
     assert kept_environments(tmp_path)[0].used_at > began
-    remove_environment(environment)
+    remove_environment(environment)  # as it was before that use
+    (used,) = kept_environments(tmp_path)
+    remove_environment(used)
     assert kept_environments(tmp_path) == []
     with filled(environment.directory) as empty:
         assert empty
+
+
+def test_what_a_removal_that_was_cut_off_left_is_removed_later(tmp_path: Path) -> None:
+    kept = an_environment(tmp_path, "xgboost-1.5-1-aa", 100.0).directory
+    kept.rename(tmp_path / ".removing-x")
+    assert kept_environments(tmp_path) == []
+    remove_what_was_left(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["xgboost-1.5-1-aa.lock"]
 
 
 def test_the_users_own_environment_is_left_as_it_is(tmp_path: Path) -> None:

@@ -91,6 +91,17 @@ def test_of_several_instance_types_the_first_is_taken() -> None:
     assert [host.instance_type for host in job.hosts] == ["ml.m5.large"]
 
 
+@pytest.mark.parametrize("junk", [True, 2, "x", ["x"]])
+def test_what_has_not_its_form_is_left_to_the_check_of_forms(junk: JSON) -> None:
+    of_static = tuning_request(TrainingJobDefinition=training_definition(StaticHyperParameters=junk))
+    flexible = {"HyperParameterTuningResourceConfig": {"InstanceConfigs": junk}}
+    definition = training_definition(**flexible)
+    del definition["ResourceConfig"]
+    assert problems(of_static) == []
+    place = "$.TrainingJobDefinition.ResourceConfig"
+    assert {text.partition(":")[0] for text in problems(tuning_request(TrainingJobDefinition=definition))} == {place}
+
+
 @pytest.mark.assumed
 @pytest.mark.parametrize(
     ("low", "high", "scaling"),

@@ -160,6 +160,30 @@ def test_approval_is_changed_by_arn_or_group_and_version(registry: SqliteRegistr
     assert registry.set_approval(named, "Rejected", None, at=10.0)["ApprovalDescription"] == "looks good"
 
 
+@pytest.mark.parametrize("named", ["Abalone", f"{ARN}:model-package-group/Abalone"])
+def test_a_group_is_neither_approved_nor_rejected(registry: SqliteRegistry, named: str) -> None:
+    registry.create(a_package("t1"), 1.0)
+    registry.create(a_package("t2"), 1.0)
+    with pytest.raises(UsageError, match=r"^'Abalone' is a group; name a version: Abalone/2 is the newest\.$"):
+        registry.set_approval(named, "Approved", None, at=1.0)
+
+
+@pytest.mark.parametrize(
+    ("reason", "problem"),
+    [
+        ("x" * 1025, "The reason has 1025 characters: an ApprovalDescription has at most 1024."),
+        ("one\ntwo", "The reason has a line break: an ApprovalDescription is one line."),
+        ("one\n", "The reason has a line break: an ApprovalDescription is one line."),
+    ],
+)
+def test_a_reason_that_the_service_would_not_take_is_refused(registry: SqliteRegistry, reason: str, problem: str) -> None:
+    registry.create(a_package("t1"), 1.0)
+    with pytest.raises(UsageError, match=f"^{problem}$"):
+        registry.set_approval("Abalone/1", "Approved", reason, at=1.0)
+    assert "ApprovalDescription" not in registry.model_packages("Abalone")[0]
+    assert registry.set_approval("Abalone/1", "Approved", "x" * 1024, at=2.0)["ModelApprovalStatus"] == "Approved"
+
+
 def test_approval_of_nothing_or_by_no_status_is_refused(registry: SqliteRegistry) -> None:
     registry.create(a_package("t1"), 1.0)
     with pytest.raises(NotFound, match=r"^There is no model package 'Abalone/7'\. Did you mean 'Abalone/1'\?$"):

@@ -106,10 +106,11 @@ def test_a_script_before_may_write_what_nobody_handed_to_it_and_that_is_noted(ho
     use = processing("Use", inputs={"in": f"s3://{bucket}/ra/"}) | {"DependsOn": ["Make"]}
     near = {"bucket": "Did you mean s3://bucket/raw/ ?"}
     remedy = near.get(bucket, f"Put it there: localpipe s3 cp FILE s3://{bucket}/ra/")
-    assert notes(home, processing("Make"), use) == [
+    note = (
         f"Step 'Use': input 'in' has no objects under s3://{bucket}/ra/, and no output goes there: "
         f"the step fails unless a script of a step before writes there by itself. {remedy}"
-    ]
+    )
+    assert notes(home, processing("Make"), use) == [note]
     assert problems(home, processing("Make"), {**use, "DependsOn": []})  # it does not wait for the job
     assert problems(home, isolated(processing("Make")), use)
 

@@ -117,7 +117,8 @@ def test_a_reference_to_what_the_source_does_not_have_is_refused(home: Home) -> 
         started(home, Part(only="Use"), definition)
     told = str(error.value)
     assert "$.Steps[1].Arguments.ProcessingInputs[0].S3Input.S3Uri: step 'Make' has no such value in execution " in told
-    assert "has no member 'two'. Choose one of 'one'. Let step 'Make' run too, or give the value by --set." in told
+    option = "--set \"Steps.Make.ProcessingOutputConfig.Outputs['two'].S3Output.S3Uri=VALUE\""
+    assert f"has no member 'two'. Choose one of 'one'. Let step 'Make' run too, or give the value: {option}" in told
 
 
 def test_the_users_part_wins_over_the_scripts() -> None:

@@ -9,6 +9,10 @@ from localpipe.definition.model import StepDefinition
 from localpipe.scheduling.events import (
     AttemptFailed,
     AttemptStarted,
+    ChildAwaitedRoom,
+    ChildEnded,
+    ChildLaunched,
+    ChildStarted,
     Event,
     ExecutionFinished,
     ExecutionStarted,
@@ -21,6 +25,7 @@ from localpipe.scheduling.events import (
     StepSucceeded,
 )
 from localpipe.scheduling.state import ExecutionState, fold
+from localpipe.service.own_jobs import job_remark, job_rows
 from localpipe.service.service_model import service_model
 from localpipe.service.views import all_steps, remark, shown_status, started_steps, step_row, with_iso_times
 from localpipe.steps import step_types
@@ -137,3 +142,15 @@ def test_a_job_that_waits_for_room_says_so_until_it_runs() -> None:
     step = state(*waiting).steps["A"]
     assert (shown_status(step), remark(step)) == ("Starting", "waits for room: 8 jobs run")
     assert remark(state(*waiting, JobLaunched("A", 1)).steps["A"]) == ""
+
+
+def test_a_job_of_a_step_that_waits_for_room_says_so_until_it_runs() -> None:
+    starting = [ChildStarted("A", 1, child, f"a-{child}") for child in (1, 2)]
+    waiting = (*starting, ChildEnded("A", 1, 1, "Completed"), ChildAwaitedRoom("A", 1, 2, "waits for room: 8 jobs run"))
+    step = state(AttemptStarted("A", 1, ""), JobLaunched("A", 1), *waiting).steps["A"]
+    assert step.last is not None
+    second = step.last.children[2]
+    assert remark(step) == "1 of 2 jobs started have ended, job 2 waits for room: 8 jobs run"
+    assert (job_remark(second), job_rows([second])[0]["Awaits"]) == ("waits for room: 8 jobs run",) * 2
+    runs = state(AttemptStarted("A", 1, ""), JobLaunched("A", 1), *waiting, ChildLaunched("A", 1, 2)).steps["A"]
+    assert remark(runs) == "1 of 2 jobs started have ended"

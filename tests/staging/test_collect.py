@@ -221,10 +221,10 @@ def test_an_archive_holds_the_contents_of_the_directory(bench: Bench) -> None:
 def test_archives_of_the_same_files_are_the_same_bytes(bench: Bench) -> None:
     spec = staged_spec(bench, an_output("/opt/ml/model", "s3://b/model.tar.gz", form=OutputForm.TAR_GZ))
     archives = []
-    for mode, time in ((0o600, 1), (0o666, 2_000_000_000)):
+    for mode in (0o600, 0o666):
         path = bench.write("/opt/ml/model/weights", "W" * 1000)
         path.chmod(mode)
-        os.utime(path, (time, time))
+        os.utime(path, (1_700_000_000.5, 1_700_000_000.5))
         bench.collect(spec, COMPLETED)
         info = bench.store.head(S3Uri("b", "model.tar.gz"))
         assert info is not None
@@ -236,9 +236,23 @@ def test_archives_of_the_same_files_are_the_same_bytes(bench: Bench) -> None:
         0,
         "root",
         "root",
-        0,
+        1_700_000_000,
         0o644,
     )
+
+
+@pytest.mark.parametrize(("changed", "told"), [(1_700_000_000.9, 1_700_000_000), (-5, 0), (1 << 33, (1 << 33) - 1)])
+def test_members_of_an_archive_keep_their_times_as_far_as_tar_can_tell_them(bench: Bench, changed: float, told: int) -> None:
+    spec = staged_spec(bench, an_output("/opt/ml/model", "s3://b/model.tar.gz", form=OutputForm.TAR_GZ))
+    bench.write("/opt/ml/model/code/weights", "W")
+    (bench.root / "opt/ml/model/latest").symlink_to("code")
+    for name in ("code/weights", "code", "latest"):
+        os.utime(bench.root / "opt/ml/model" / name, (changed, changed), follow_symlinks=False)
+    bench.collect(spec, COMPLETED)
+    info = bench.store.head(S3Uri("b", "model.tar.gz"))
+    assert info is not None
+    with tarfile.open(info.path) as archive:
+        assert {member.name: member.mtime for member in archive} == {"code": told, "code/weights": told, "latest": told}
 
 
 @pytest.mark.parametrize(("even_if_empty", "written"), [(True, {}), (False, None)])
@@ -280,12 +294,12 @@ def test_an_output_that_is_not_published_gives_no_property_file(bench: Bench) ->
 def test_metrics_come_from_the_log(bench: Bench) -> None:
     spec = staged_spec(bench, metrics=(MetricDefinition(name="loss", regex=r"loss=(\S+)$"),))
     bench.write("../../logs/algo-1.log", b"loss=2\r\n\xff\xfe loss=1.5\nno newline loss=0.5")
-    assert bench.collect(spec, COMPLETED, now=7.0).metrics == (MetricDatum(name="loss", value=0.5, at=7.0),)
+    assert bench.collect(spec, COMPLETED, now=7.0).metrics.data == (MetricDatum(name="loss", value=0.5, at=7.0),)
 
 
 def test_a_job_without_a_log_has_no_metrics(bench: Bench) -> None:
     spec = staged_spec(bench, metrics=(MetricDefinition(name="loss", regex="loss=(.*)"),))
-    assert bench.collect(spec, COMPLETED).metrics == ()
+    assert bench.collect(spec, COMPLETED).metrics.data == ()
 
 
 def test_the_failure_file_is_cut_at_1024_characters(bench: Bench) -> None:
@@ -391,7 +405,7 @@ def test_metrics_are_read_from_the_logs_of_all_hosts(bench: Bench) -> None:
     spec = staged_spec(bench, metrics=definitions, hosts=TWO_HOSTS)
     bench.write("../../logs/algo-1.log", "loss=1\nacc=2\n")
     bench.write("../../logs/algo-2.log", "loss=3\n")
-    assert {metric.name: metric.value for metric in bench.collect(spec, COMPLETED).metrics} == {"loss": 3.0, "acc": 2.0}
+    assert {metric.name: metric.value for metric in bench.collect(spec, COMPLETED).metrics.data} == {"loss": 3.0, "acc": 2.0}
 
 
 # Again after a crash

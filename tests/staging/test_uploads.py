@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import mmap
 import os
 import resource
 import shutil
@@ -142,6 +143,33 @@ def test_what_was_written_last_goes_up_at_the_end_and_what_was_deleted_stays(ben
     job.write("empty", "")
     job.finish()
     assert bench.objects() == {"out/early": "E", "out/late": "L", "out/empty": ""}
+
+
+@pytest.mark.parametrize("output", [continuous(), mirrored()], ids=["continuous", "mirrored"])
+def test_what_is_stored_into_a_mapped_file_after_it_went_up_goes_up_at_the_end(bench: Bench, output: OutputSpec) -> None:
+    with running(bench, output) as job:
+        job.write("array", "....." * 1000)
+        with job.path("array").open("r+b") as stream, mmap.mmap(stream.fileno(), 0) as mapped:
+            mapped[:5] = b"first"
+            job.path("array").open("r+b").close()
+            assert job.store.becomes({"array": "first" + "....." * 999})
+            before = job.path("array").stat()
+            mapped[:5] = b"final"
+        os.utime(job.path("array"), ns=(before.st_atime_ns, before.st_mtime_ns))  # as it is where nothing was written back
+    job.finish()
+    assert bench.objects() == {"out/array": "final" + "....." * 999}
+
+
+def test_what_went_up_early_and_is_the_same_is_not_written_again(bench: Bench) -> None:
+    with running(bench, continuous()) as job:
+        job.write("same", "S")
+        job.write("gone", "G")
+        assert job.store.becomes({"same": "S", "gone": "G"})
+    before = bench.store.head(S3Uri("b", "out/same"))
+    bench.store.delete(S3Uri("b", "out/gone"))
+    job.finish()
+    assert bench.store.head(S3Uri("b", "out/same")) == before
+    assert bench.objects() == {"out/same": "S", "out/gone": "G"}
 
 
 @pytest.mark.parametrize("end", [JobEnd.COMPLETED, JobEnd.FAILED, JobEnd.STOPPED, JobEnd.TIMED_OUT])

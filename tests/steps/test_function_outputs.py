@@ -234,6 +234,13 @@ def test_a_function_is_named_by_a_literal(model: JSON) -> None:
     )
 
 
+@pytest.mark.parametrize("text", ["", "arn:x", "arn:aws:lambda:us-east-1:1:function:f", "a b"])
+def test_what_is_no_arn_of_a_function_is_refused(model: JSON, text: str) -> None:
+    assert problems_of(model, {"Name": "L", "Type": "Lambda", "FunctionArn": text}) == [
+        f"$.Steps[0].FunctionArn: '{text}' is no ARN of a Lambda function (arn:aws:lambda:REGION:ACCOUNT:function:NAME)."
+    ]
+
+
 def test_outputs_are_checked_before_anything_runs(model: JSON) -> None:
     at = "$.Steps[0].OutputParameters"
     outputs = [{"OutputName": "a", "OutputType": "Text"}, {"OutputName": "a"}, {"OutputNme": "b"}]

@@ -105,6 +105,17 @@ def test_a_large_file_costs_nothing_the_second_time(store: LocalStore, digests: 
     assert time.process_time() - began < read / 5
 
 
+def test_objects_of_the_same_contents_and_names_are_the_same_whenever_written(
+    store: LocalStore, digests: ContentDigests
+) -> None:
+    put(store, x__a="1", x__b="2")
+    before = digests.of_objects(store.list(S3Uri("b", "x")))
+    put(store, x__a="1")
+    assert digests.of_objects(store.list(S3Uri("b", "x"))) == before
+    put(store, x__a="2", x__b="1")
+    assert digests.of_objects(store.list(S3Uri("b", "x"))) != before
+
+
 def test_the_state_of_objects_changes_when_one_is_written_anew(store: LocalStore) -> None:
     put(store, x__a="1", x__b="2")
     before = state_of(store.list(S3Uri("b", "x")))

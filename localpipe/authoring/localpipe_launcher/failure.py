@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import sysconfig
 import traceback
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from .local_mode import LocalContainerRefused
 from .redirect import REFUSED_HEADER, loaded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from traceback import FrameSummary, TracebackException
 
 OUR_FOLDER = str(Path(__file__).parent)
@@ -35,7 +36,6 @@ def failure(error: BaseException) -> Mapping[str, Any]:
     """
     shown = _without_our_frames(traceback.TracebackException.from_exception(error))
     own = [frame for frame in shown.stack if _is_authors(frame.filename)]
-    in_sdk = bool(shown.stack) and "sagemaker" in Path(shown.stack[-1].filename).parts and shown.stack[-1] not in own
     return {
         "outcome": "failed",
         "traceback": "".join(shown.format()),
@@ -45,7 +45,7 @@ def failure(error: BaseException) -> Mapping[str, Any]:
         "wants_arguments": _wants_arguments(error, own),
         "refused": _refused(error),
         "sdk": _sdk_version(),
-        "sdk_import_failed": isinstance(error, (ImportError, AttributeError)) and in_sdk,
+        "sdk_import_failed": _is_import_of_sdk(error, shown.stack),
         "sdk_hidden_by": _sdk_hidden_by(),
     }
 
@@ -53,6 +53,18 @@ def failure(error: BaseException) -> Mapping[str, Any]:
 def last_line(error: BaseException) -> str:
     """`ValueError: no such table`."""
     return traceback.format_exception_only(type(error), error)[-1].strip()
+
+
+def _is_import_of_sdk(error: BaseException, frames: Sequence[FrameSummary]) -> bool:
+    """Whether the error came up within the SDK by an import: an ImportError, or one of a module that was being loaded.
+
+    A package of another version than the SDK was made for shows itself as either.
+    """
+    if not frames or "sagemaker" not in Path(frames[-1].filename).parts or _is_authors(frames[-1].filename):
+        return False
+    beyond = takewhile(lambda frame: not _is_authors(frame.filename), reversed(frames))
+    is_loading = any(frame.name == "<module>" for frame in beyond)
+    return isinstance(error, ImportError) or (isinstance(error, AttributeError) and is_loading)
 
 
 def _wants_arguments(error: BaseException, own: list[FrameSummary]) -> bool:
