@@ -74,7 +74,6 @@ class Engine:
         finally:
             if self.performer.has_begun:
                 self.sweep(unended)
-                self._tidy()
 
     def _told_so_far(self) -> ExecutionState:
         facts = self.journal.read(self.execution_id)
@@ -91,7 +90,8 @@ class Engine:
                 "jobs of execution %s may be left behind; `localpipe gc` removes them: %s", self.execution_id, error
             )
 
-    def _tidy(self) -> None:
+    def tidy(self) -> None:
+        """Remove what no job will want any more, as far as it can be removed."""
         try:
             self.performer.tidy()
         except (LocalpipeError, OSError) as error:
@@ -104,6 +104,7 @@ class _Loop:
     def __init__(self, engine: Engine, workers: Workers, state: ExecutionState) -> None:
         self._engine, self._workers, self._state = engine, workers, state
         self.under_way: set[AttemptKey] = set()
+        self._tidied = False
         self._foreseen: set[tuple[AttemptKey, frozenset[str]]] = set()
 
     def run(self) -> ExecutionState:
@@ -115,6 +116,7 @@ class _Loop:
             if self._state.finished:
                 return self._state
             self._work_ahead()
+            self._tidy_once()
             arrived = self._wait(wake_at)
 
     def abandon(self) -> None:
@@ -204,6 +206,12 @@ class _Loop:
             if known not in self._foreseen:
                 self._foreseen.add(known)
                 self._workers.prepare(attempt)
+
+    def _tidy_once(self) -> None:
+        """Have what is kept looked through while a job runs, when there is time for it."""
+        if not self._tidied and self._state.having(StepStatus.EXECUTING):
+            self._tidied = True
+            self._workers.aside(self._engine.tidy)
 
     def _write(self, events: Sequence[Event]) -> None:
         """Write down facts that hold whatever others have written meanwhile."""

@@ -92,6 +92,10 @@ class Workers:
         """Have a message taken to the command that serves its queue, now that it is written down."""
         self._orders.submit(_logged, self._performer.deliver, key, sent=sent)
 
+    def aside(self, action: Callable[[], None]) -> None:
+        """Have something done that nobody waits for but the end."""
+        self._orders.submit(action)
+
     def wait(self, timeout_seconds: float | None) -> list[Message]:
         """Block until something is handed back, the bell rings or the time is up, or for a day.
 
