@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import tempfile
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ASIDE, _LOCK = ".making-", ".lock"
+_TAKEN = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 
 
 def is_aside(place: Path) -> bool:
@@ -34,8 +36,8 @@ def made_aside(place: Path) -> Iterator[Path]:
         yield making
         try:
             making.rename(place)
-        except OSError:
-            if not place.is_dir():  # else another process was faster
+        except OSError as error:
+            if error.errno not in _TAKEN:  # else another was faster, whose directory may be gone again by now
                 raise
     finally:
         remove_directory(making)
