@@ -626,7 +626,7 @@ class RunnerContract(LifecycleContract):
             running = runner.prepare(replace(job, port=port)).start()
             try:
                 ready.read_text()
-                with socket.create_connection(running.address(port), timeout=10) as connection:
+                with socket.create_connection(running.address(port), timeout=60) as connection:
                     reaches_nothing = isolated and not self.isolated_serving_reaches_machine
                     assert connection.recv(20) == (b"reaches nothing" if reaches_nothing else b"reaches it")
                 assert running.wait() == JobExit(exit_code=0)
