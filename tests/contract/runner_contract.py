@@ -615,7 +615,7 @@ class RunnerContract(LifecycleContract):
             "s = socket.create_server(('0.0.0.0', ours))\nopen('/opt/ml/output/ready', 'w').write('x')\n"
             "try: socket.create_connection((host, theirs), 5).close(); said = b'reaches it'\n"
             "except OSError: said = b'reaches nothing'\n"
-            "c, _ = s.accept()\nc.sendall(said)\nc.close()"
+            "c, _ = s.accept()\nc.sendall(said)\nc.recv(1)\nc.close()"  # it goes on until the other side has read
         )
         ready, host = place.fifo("ready"), runner.endpoint_host()
         with socket.create_server((host, 0)) as endpoint, socket.create_server(("127.0.0.1", 0)) as taken:
