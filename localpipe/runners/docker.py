@@ -158,9 +158,7 @@ class DockerRunner:
 
     def job_command(self, job: StagedJob) -> Sequence[str]:
         """The job's command with the image's ENTRYPOINT and CMD. Follows: containers.md 1.2."""
-        if job.entrypoint is not None:
-            return [*job.entrypoint, *(job.arguments or ())]
-        return _command(job, self._required(job.image_uri)["Config"])
+        return _command(job, self._required(job.image_uri)["Config"] if job.entrypoint is None else {})
 
     def shell(self, job: StagedJob, command: Sequence[str], *, terminal: bool) -> CommandLine:
         """`docker run` with another program in place of the job's. Of several hosts it is the first alone."""
